@@ -1,0 +1,35 @@
+import { delimiter, join } from "node:path";
+import { step } from "./local/terminal.ts";
+import { generateTables } from "./tables.ts";
+import { startTestServer } from "./testing/server.ts";
+
+const REPOSITORY = join(import.meta.dir, "..");
+const BINARIES = join(REPOSITORY, "node_modules/.bin");
+
+// Writes what is generated and committed: proto/gen from the .proto files, the tables' types from sql/.
+
+await step(
+  "proto/gen",
+  async () => {
+    const child = Bun.spawn([join(BINARIES, "buf"), "generate"], {
+      cwd: REPOSITORY,
+      // buf finds its plugin on the PATH.
+      env: { ...process.env, PATH: `${BINARIES}${delimiter}${process.env["PATH"]}` },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    if ((await child.exited) !== 0) process.exit(1);
+  },
+  () => "written",
+);
+await step(
+  "tables",
+  async () => {
+    const server = await startTestServer();
+    try {
+      await generateTables(server.ownerUrl, false);
+    } finally {
+      await server.stop();
+    }
+  },
+  () => "written",
+);

@@ -1,0 +1,46 @@
+import type { DescMessage, DescMethodUnary, JsonObject } from "@bufbuild/protobuf";
+
+/** A request as the REST contract writes it. */
+export interface RestRequest {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** With its parameters filled in, and the query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/**
+ * An operation as clients know it: how the contract writes the same input over REST and as a message.
+ * Values and paths of fields are REST's; the clients bring those of messages to that form.
+ */
+export interface ApiOperation<Value> {
+  readonly service: "user" | "crm";
+  readonly method: DescMethodUnary<DescMessage, DescMessage>;
+  /** Null where only other services ask. */
+  readonly rest: ((input: JsonObject) => RestRequest) | null;
+  /** The request message as proto JSON; without it, the input is that. */
+  readonly message?: (input: JsonObject) => JsonObject;
+  /** What REST answers, of the response message's fields; without it, all of them. */
+  readonly answer?: (fields: JsonObject) => unknown;
+  /** The message's field that is REST's body: `email` there is `contact.email` here. */
+  readonly body?: string;
+  /** Throws if a value has not exactly the fields of the contract. */
+  readonly value: { parse(raw: unknown): Value };
+}
+
+/** `/v1/contacts?limit=2`, without the parameters that are undefined. */
+export function withQuery(path: string, parameters: JsonObject): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  const query = new URLSearchParams(
+    Object.fromEntries(given.map(([name, value]) => [name, String(value)])),
+  );
+  return given.length === 0 ? path : `${path}?${query}`;
+}
+
+/** The value of an operation that answers nothing: 204, an empty message. */
+export const nothing = {
+  parse(raw: unknown): null {
+    if (raw !== null) throw new Error(`no answer was expected, but ${JSON.stringify(raw)} came`);
+    return null;
+  },
+};

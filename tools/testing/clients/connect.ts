@@ -1,0 +1,52 @@
+import { fromJson } from "@bufbuild/protobuf";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { FAILURES } from "@crm/platform/errors";
+import { BadRequestSchema, ErrorInfoSchema } from "@crm/proto/google/rpc/error_details_pb";
+import { type Client, headersOf, requestIdOf, type Urls, urlOf } from "./client.ts";
+import { answerOf, rpcRefusal } from "./messages.ts";
+
+/** A client of Connect's own, of whatever protocol the transports speak that `open` makes. */
+export function connectClient(
+  name: string,
+  urls: Urls,
+  open: (baseUrl: string) => Transport,
+): Client {
+  const transports = new Map([urls.userUrl, urls.crmUrl].map((url) => [url, open(url)] as const));
+  return {
+    name,
+    kind: "RPC",
+    statusOf: (kind) => Code[FAILURES[kind].rpc],
+    async call(operation, input, options = {}) {
+      const url = urlOf(urls, operation);
+      const transport = transports.get(url) ?? open(url);
+      const { method } = operation;
+      const message = fromJson(method.input, operation.message?.(input) ?? input);
+      try {
+        const response = await transport.unary(
+          method,
+          undefined,
+          undefined,
+          headersOf(options),
+          message,
+        );
+        requestIdOf(response.header);
+        return {
+          ok: true,
+          value: answerOf(operation, response.message),
+          headers: response.header,
+        };
+      } catch (error) {
+        if (!(error instanceof ConnectError)) throw error;
+        const [info] = error.findDetails(ErrorInfoSchema);
+        const [badRequest] = error.findDetails(BadRequestSchema);
+        return rpcRefusal(operation, {
+          status: Code[error.code],
+          message: error.rawMessage,
+          headers: error.metadata,
+          details: { info, violations: badRequest?.fieldViolations ?? [] },
+        });
+      }
+    },
+    close() {},
+  };
+}

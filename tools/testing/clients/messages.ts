@@ -1,0 +1,69 @@
+import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { ApiOperation } from "../api/operation.ts";
+import { type Refusal, requestIdOf } from "./client.ts";
+
+/**
+ * The answer that a response message stands for, in REST's form. `message` may come from any protobuf
+ * library that gives fields their JSON names, and leaves out, or sets to null, what is unset.
+ */
+export function answerOf<Value>(operation: ApiOperation<Value>, message: object): Value {
+  const fields = fieldsOf(operation.method.output, message);
+  return operation.value.parse(operation.answer ? operation.answer(fields) : fields);
+}
+
+function fieldsOf(desc: DescMessage, message: object): JsonObject {
+  return Object.fromEntries(
+    desc.fields.map((field) => {
+      const value: unknown = Reflect.get(message, field.localName);
+      const list = field.fieldKind === "list" && Array.isArray(value);
+      return [
+        field.jsonName,
+        list ? value.map((item: unknown) => fieldValue(field, item)) : fieldValue(field, value),
+      ];
+    }),
+  );
+}
+
+function fieldValue(field: DescField, value: unknown): JsonValue {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+    return value;
+  }
+  if (field.message === undefined || typeof value !== "object") {
+    throw new Error(`${field.toString()} has a type that no answer of these services has`);
+  }
+  if (field.message.typeName !== "google.protobuf.Timestamp") return fieldsOf(field.message, value);
+  const [seconds, nanos] = ["seconds", "nanos"].map((part) => Number(Reflect.get(value, part)));
+  return new Date((seconds ?? 0) * 1_000 + (nanos ?? 0) / 1e6).toISOString();
+}
+
+/** The details of google.rpc that a failed call came with. */
+export interface RpcDetails {
+  readonly info: { readonly reason: string; readonly metadata: Record<string, string> } | undefined;
+  readonly violations: readonly { readonly field: string; readonly reason: string }[];
+}
+
+/** A failed call in the common form. Throws if it has not the details of the contract. */
+export function rpcRefusal(
+  operation: ApiOperation<unknown>,
+  call: { status: string; message: string; headers: Headers; details: RpcDetails },
+): Refusal {
+  const { info, violations } = call.details;
+  if (info === undefined) throw new Error(`${call.status} without ErrorInfo: ${call.message}`);
+  const { requestId, ...facts } = info.metadata;
+  if (requestId !== requestIdOf(call.headers)) {
+    throw new Error(`ErrorInfo has the request id ${requestId}, its response another one`);
+  }
+  const body = operation.body ?? "";
+  return {
+    ok: false,
+    status: call.status,
+    code: info.reason,
+    message: call.message,
+    fields: violations.map(({ field, reason }) => {
+      const inBody = body !== "" && (field === body || field.startsWith(`${body}.`));
+      return `${inBody ? field.slice(body.length).replace(/^\./, "") : field} ${reason}`;
+    }),
+    facts,
+  };
+}

@@ -1,0 +1,119 @@
+import { connect } from "node:http2";
+import { text } from "node:stream/consumers";
+import { FAILURES } from "@crm/platform/errors";
+import { type Client, headersOf, type Refusal, requestIdOf, type Urls, urlOf } from "./client.ts";
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** Carries requests over one version of HTTP. */
+export interface Http {
+  send(url: string, request: HttpRequest): Promise<HttpResponse>;
+  close(): void;
+}
+
+/** HTTP/1.1, by fetch. */
+export const http1: Http = {
+  async send(url, request) {
+    const response = await fetch(url, request);
+    return { status: response.status, headers: response.headers, body: await response.text() };
+  },
+  close() {},
+};
+
+/** HTTP/2 with prior knowledge: one connection for all requests. */
+export function http2(origin: string): Http {
+  const session = connect(origin);
+  return {
+    async send(url, { method, headers, body }) {
+      const { pathname, search } = new URL(url);
+      const stream = session.request({ ":method": method, ":path": pathname + search, ...headers });
+      const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
+      stream.on("response", resolve);
+      stream.on("error", reject);
+      stream.end(body);
+      const { ":status": status, ...received } = await promise;
+      const named = Object.entries(received).filter(([name]) => !name.startsWith(":"));
+      return {
+        status: Number(status),
+        headers: new Headers(named.map(([name, value]) => [name, String(value)])),
+        body: await text(stream),
+      };
+    },
+    close: () => session.close(),
+  };
+}
+
+/** A client of the REST contract. `httpFor` opens what carries requests to a service. */
+export function restClient(name: string, urls: Urls, httpFor: (origin: string) => Http): Client {
+  const carriers = new Map([urls.userUrl, urls.crmUrl].map((url) => [url, httpFor(url)] as const));
+  return {
+    name,
+    kind: "REST",
+    statusOf: (kind) => String(FAILURES[kind].status),
+    async call(operation, input, options = {}) {
+      if (operation.rest === null) throw new Error(`${operation.method.name} is not in REST`);
+      const url = urlOf(urls, operation);
+      const { method, path, body, ...request } = operation.rest(input);
+      const headers = {
+        ...headersOf(options),
+        ...request.headers,
+        ...(body !== undefined && { "content-type": "application/json" }),
+      };
+      const carrier = carriers.get(url) ?? http1;
+      const response = await carrier.send(url + path, {
+        method,
+        headers,
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      if (response.status >= 400) return refusal(response);
+      requestIdOf(response.headers);
+      const raw: unknown = response.status === 204 ? null : JSON.parse(response.body);
+      return { ok: true, value: operation.value.parse(raw), headers: response.headers };
+    },
+    close() {
+      for (const carrier of carriers.values()) carrier.close();
+    },
+  };
+}
+
+/** Reads a problem (RFC 9457). Throws if it has not the members of the contract. */
+export function refusal({ status, headers, body }: HttpResponse): Refusal {
+  if (!headers.get("content-type")?.startsWith("application/problem+json")) {
+    throw new Error(`${status} with ${headers.get("content-type")}: ${body}`);
+  }
+  // Its members are checked below.
+  const problem = JSON.parse(body) as Record<string, unknown>;
+  const { type, title, status: told, detail, code, requestId, errors = [], ...facts } = problem;
+  const complete =
+    typeof type === "string" &&
+    typeof title === "string" &&
+    typeof detail === "string" &&
+    typeof code === "string" &&
+    told === status &&
+    requestId === requestIdOf(headers) &&
+    Array.isArray(errors);
+  if (!complete) throw new Error(`not a problem of the contract: ${body}`);
+  return {
+    ok: false,
+    status: String(status),
+    code,
+    message: detail,
+    fields: errors.map((fault: { path: string; code: string }) => `${fault.path} ${fault.code}`),
+    facts: Object.fromEntries(
+      Object.entries(facts).map(([name, fact]) => [
+        name,
+        typeof fact === "string" ? fact : JSON.stringify(fact),
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,150 @@
+import { generateKeyPairSync } from "node:crypto";
+import { readConfig } from "@crm/platform/config";
+import { inProcessStore } from "@crm/platform/keyvalue";
+import { openLog } from "@crm/platform/log";
+import { startService } from "@crm/platform/service";
+import { crmService } from "../../crm-svc/src/app.ts";
+import { crmConfig } from "../../crm-svc/src/config.ts";
+import { userService } from "../../user-svc/src/app.ts";
+import { session as sessionSchema } from "../../user-svc/src/auth/schema.ts";
+import { userConfig } from "../../user-svc/src/config.ts";
+import { withClient } from "../local/database.ts";
+import { type TestDatabase, testDatabase } from "./database.ts";
+import { testRedisUrl } from "./redis.ts";
+
+export type Role = "admin" | "manager" | "sales" | "marketing";
+export type Session = ReturnType<typeof sessionSchema.parse>;
+
+/** The password of every user that is made here. */
+export const PASSWORD = "tin-orbit-lemon-73";
+
+/** A tenant that nobody else uses. */
+export interface TestTenant {
+  readonly slug: string;
+  /** What its first user got on signing up. */
+  readonly admin: Session;
+  /** Adds a user of that role, and signs it in. */
+  addUser(role: Role): Promise<Session>;
+}
+
+/** Both services, on ports of their own and a database of their own. */
+export interface TestServices {
+  readonly userUrl: string;
+  readonly crmUrl: string;
+  readonly database: TestDatabase;
+  /** The private key (PEM) that signs access tokens. */
+  readonly signingKey: string;
+  /** Every line that the services have logged. */
+  readonly log: readonly string[];
+  newTenant(): Promise<TestTenant>;
+  /** To be called in `afterAll`. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts user-svc and crm-svc in this process, as they are deployed but for the cost of a password's
+ * hash. Where no Redis is installed, they share a store in this process instead.
+ *
+ * @param environment is added to that of both.
+ */
+export async function startServices(
+  environment: Readonly<Record<string, string>> = {},
+): Promise<TestServices> {
+  const database = await testDatabase();
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const signingKey = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const log: string[] = [];
+  const destination = { write: (line: string) => void log.push(line) };
+  const redisUrl = testRedisUrl();
+  const stand = redisUrl === undefined && { keyValue: inProcessStore() };
+  const shared = {
+    NODE_ENV: "test",
+    PORT: "0",
+    DATABASE_URL: database.appUrl,
+    DB_MAX_CONNECTIONS: "5",
+    REDIS_URL: redisUrl,
+    CURSOR_SECRET: "a secret that is good for tests only",
+    GRACE_SECONDS: "0",
+    ...environment,
+  };
+
+  const userSettings = {
+    ...shared,
+    ENCRYPTION_SECRET: "another secret that is good for tests only",
+    JWT_SIGNING_KEY: signingKey,
+    BCRYPT_COST: "4",
+  };
+  const userEnvironment = readConfig(userConfig, userSettings);
+  const user = await startService({
+    name: "user-svc",
+    config: userEnvironment,
+    log: openLog("user-svc", "debug", destination),
+    build: (foundation: Parameters<typeof userService>[1]) =>
+      userService(userEnvironment, { ...foundation, ...stand }),
+  });
+  const userUrl = `http://127.0.0.1:${user.port}`;
+
+  const crmEnvironment = readConfig(crmConfig, { ...shared, USER_SVC_URL: userUrl });
+  const crm = await startService({
+    name: "crm-svc",
+    config: crmEnvironment,
+    log: openLog("crm-svc", "debug", destination),
+    build: (foundation: Parameters<typeof crmService>[1]) =>
+      crmService(crmEnvironment, { ...foundation, ...stand }),
+  });
+
+  let tenants = 0;
+  return {
+    userUrl,
+    crmUrl: `http://127.0.0.1:${crm.port}`,
+    database,
+    signingKey,
+    log,
+    newTenant: () => newTenant(userUrl, database, `tenant-${++tenants}`),
+    async stop() {
+      await crm.stop();
+      await user.stop();
+      await database.drop();
+    },
+  };
+}
+
+async function newTenant(
+  userUrl: string,
+  database: TestDatabase,
+  slug: string,
+): Promise<TestTenant> {
+  const admin = await signIn(`${userUrl}/v1/auth/register`, {
+    tenant: { name: `Company ${slug}`, slug },
+    email: "admin@company.example",
+    password: PASSWORD,
+    fullName: "Ada Admin",
+  });
+  let users = 0;
+  return {
+    slug,
+    admin,
+    async addUser(role) {
+      const email = `${role}-${++users}@company.example`;
+      const hash = await Bun.password.hash(PASSWORD, { algorithm: "bcrypt", cost: 4 });
+      await withClient(database.ownerUrl, (owner) =>
+        owner.query(
+          `INSERT INTO identity.users (tenant_id, user_id, email, full_name, role, password_hash)
+           VALUES ($1, $2, $3, $4, $5, $6)`,
+          [admin.tenant.id, Bun.randomUUIDv7(), email, `Some ${role}`, role, hash],
+        ),
+      );
+      return signIn(`${userUrl}/v1/auth/login`, { tenant: slug, email, password: PASSWORD });
+    },
+  };
+}
+
+async function signIn(url: string, body: object): Promise<Session> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+  return sessionSchema.parse(await response.json());
+}
