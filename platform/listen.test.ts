@@ -1,0 +1,388 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import {
+  connect,
+  constants,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type IncomingHttpHeaders,
+} from "node:http2";
+import { networkInterfaces } from "node:os";
+import { frame, GET, getFrame, HTTP2_PREFACE, rawClient, SETTINGS } from "./listen.fixtures.ts";
+import {
+  type Client,
+  DEFAULT_LIMITS,
+  type Listener,
+  type ListenOptions,
+  listen,
+} from "./listen.ts";
+
+const opened: Listener[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((listener) => listener.close(0)));
+});
+
+async function started(options: Partial<ListenOptions> = {}): Promise<Listener> {
+  const listener = await listen({ port: 0, fetch: echo, http2: echoHttp2, ...options });
+  opened.push(listener);
+  return listener;
+}
+
+/** Says what was asked and by whom, a turn of the event loop after it has read the body. */
+async function echo(request: Request, client: Client): Promise<Response> {
+  const body = await request.text();
+  await new Promise(setImmediate);
+  const text = `${request.method} ${new URL(request.url).pathname} ${body} ${client.address}.`;
+  if (!request.url.endsWith("/streamed")) return new Response(text);
+  return new Response(
+    (async function* () {
+      for (const part of [text.slice(0, 5), text.slice(5)]) {
+        await new Promise(setImmediate);
+        yield part;
+      }
+    })(),
+  );
+}
+
+async function echoHttp2(
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  client: Client,
+): Promise<void> {
+  const body = await new Response(request).text();
+  response.writeHead(200, { "content-type": "text/plain", trailer: "grpc-status" });
+  response.addTrailers({ "grpc-status": "0" });
+  response.end(`${request.method} ${request.url} ${body} ${client.address}.`);
+}
+
+interface Http2Answer {
+  readonly status: number | undefined;
+  readonly body: string;
+  readonly trailers: IncomingHttpHeaders;
+}
+
+async function askHttp2(origin: string, path: string, body = ""): Promise<Http2Answer> {
+  const session = connect(origin);
+  try {
+    const stream = session.request({ ":path": path, ":method": body ? "POST" : "GET" });
+    stream.end(body);
+    const [[headers], trailers, text] = await Promise.all([
+      once(stream, "response"),
+      once(stream, "trailers").then(([fields]) => fields),
+      new Response(stream).text(),
+    ]);
+    return { status: headers[":status"], body: text, trailers };
+  } finally {
+    session.close();
+  }
+}
+
+describe("HTTP/1.1", () => {
+  test("is answered", async () => {
+    const { port } = await started();
+    const response = await fetch(`http://127.0.0.1:${port}/a`, {
+      method: "POST",
+      body: "x".repeat(100_000),
+    });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe(`POST /a ${"x".repeat(100_000)} 127.0.0.1.`);
+  });
+
+  test("keeps the connection for the next request", async () => {
+    const { port } = await started();
+    const client = rawClient(port);
+    for (const times of [1, 2, 3]) {
+      client.socket.write("GET /kept HTTP/1.1\r\nHost: a\r\n\r\n");
+      await client.receives("GET /kept  127.0.0.1.", times);
+    }
+    client.socket.destroy();
+  });
+
+  test("answers pipelined requests in their order, each after the one before", async () => {
+    const { port } = await started();
+    const client = rawClient(port);
+    const requests = [
+      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n",
+      "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+      "POST /streamed HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nworld\r\n0\r\n\r\n",
+      "HEAD /4 HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET /5 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ].join("");
+    client.socket.write(requests + requests.slice(0, 60));
+    const got = await client.receives("GET /5  127.0.0.1.");
+    client.socket.write(requests.slice(60));
+    const all = await client.receives("GET /5  127.0.0.1.", 2);
+    client.socket.destroy();
+    expect(got.match(/(GET|POST) \/\S* |HTTP\/1.1 \d+/g)?.slice(0, 9)).toEqual([
+      "HTTP/1.1 200",
+      "GET /1 ",
+      "HTTP/1.1 200",
+      "POST /2 ",
+      "HTTP/1.1 200",
+      "HTTP/1.1 200",
+      "HTTP/1.1 200",
+      "GET /5 ",
+    ]);
+    expect(all.match(/HTTP\/1.1 200/g)).toHaveLength(10);
+  });
+
+  test("waits for a body that is announced with Expect: 100-continue", async () => {
+    const { port } = await started();
+    const client = rawClient(port);
+    client.socket.write(
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+    );
+    await client.receives("HTTP/1.1 100 Continue\r\n\r\n");
+    client.socket.write("hi");
+    await client.receives("POST / hi 127.0.0.1.");
+    client.socket.destroy();
+  });
+
+  test("answers a client that has closed its writing half", async () => {
+    const asked = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    const { port } = await started({
+      async fetch(request, client) {
+        asked.resolve();
+        await ended.promise;
+        return echo(request, client);
+      },
+    });
+    const clients = [rawClient(port), rawClient(port, "127.0.0.1")];
+    const [one, two] = clients;
+    one?.socket.end("GET /half HTTP/1.1\r\nHost: a\r\n\r\n");
+    two?.socket.end("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /half HTTP/1.1\r\nHost: a\r\n\r\n");
+    await asked.promise;
+    ended.resolve();
+    for (const client of clients) {
+      await client.receives("GET /half  127.0.0.1.");
+      expect(await client.closed).toBe("FIN");
+    }
+  });
+
+  test("answers before the body is whole, and the client can read it", async () => {
+    const { port } = await started({ limits: { maxBodyBytes: 1_000 } });
+    const client = rawClient(port);
+    client.socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000000\r\n\r\n");
+    for (let sent = 0; sent < 90; sent += 1) client.socket.write(Buffer.alloc(1_000_000));
+    await client.receives("HTTP/1.1 413");
+    expect(await client.closed).toBe("FIN");
+    client.socket.destroy();
+  });
+
+  test("refuses a request whose Host makes no URL", async () => {
+    const { port } = await started();
+    for (const head of ["GET / HTTP/1.1\r\nHost: a b", "GET / HTTP/1.0"]) {
+      const client = rawClient(port);
+      client.socket.write(`${head}\r\n\r\n`);
+      await client.receives("HTTP/1.1 400");
+      expect(await client.closed).toBe("FIN");
+      client.socket.destroy();
+    }
+  });
+
+  test("says nothing of a fault but that there was one", async () => {
+    const { port } = await started({ fetch: () => Promise.reject(new Error("secret")) });
+    const warned = once(process, "warning");
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain("secret");
+    expect((await warned)[0]).toHaveProperty("message", "secret");
+  });
+});
+
+describe("HTTP/2 with prior knowledge", () => {
+  test("is answered, with trailers", async () => {
+    const { port } = await started();
+    const answer = await askHttp2(`http://127.0.0.1:${port}`, "/a", "x".repeat(100_000));
+    expect(answer.status).toBe(200);
+    expect(answer.body).toBe(`POST /a ${"x".repeat(100_000)} 127.0.0.1.`);
+    expect(answer.trailers["grpc-status"]).toBe("0");
+  });
+
+  test.skipIf(Bun.which("curl") === null)("is answered to curl (needs curl)", async () => {
+    const { port } = await started();
+    const curl = Bun.spawn([
+      ...["curl", "--silent", "--show-error", "--http2-prior-knowledge", "--data", "hi"],
+      ...["--write-out", " %{http_version}", `http://127.0.0.1:${port}/curl`],
+    ]);
+    expect(await new Response(curl.stdout).text()).toBe("POST /curl hi 127.0.0.1. 2");
+  });
+
+  test("is known by a preface that comes byte by byte", async () => {
+    const { port } = await started();
+    const client = rawClient(port);
+    for (const byte of HTTP2_PREFACE) {
+      client.socket.write(byte);
+      await Bun.sleep(1);
+    }
+    client.socket.write(Buffer.concat([SETTINGS, getFrame(1)]));
+    await client.receives("GET /  127.0.0.1.");
+    client.socket.destroy();
+  });
+
+  test("is not mistaken for HTTP/1.1 that begins like it", async () => {
+    const { port } = await started();
+    const post = rawClient(port);
+    post.socket.write("P");
+    await Bun.sleep(5);
+    post.socket.write("OST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    await post.receives("POST /p hi 127.0.0.1.");
+    post.socket.destroy();
+
+    for (const wrong of ["PRI / HTTP/1.1\r\nHost a\r\n\r\n", "PRI * HTTP/2.1\r\n\r\n"]) {
+      const client = rawClient(port);
+      client.socket.write(wrong);
+      await client.receives("HTTP/1.1 400");
+      expect(await client.closed).toBe("FIN");
+      client.socket.destroy();
+    }
+  });
+
+  test("admits 100 streams at once, and ends a session that opens and resets streams in a loop", async () => {
+    const { port } = await started();
+    const session = connect(`http://127.0.0.1:${port}`);
+    const [settings] = await once(session, "remoteSettings");
+    expect(settings.maxConcurrentStreams).toBe(100);
+    session.destroy();
+
+    const client = rawClient(port);
+    client.socket.write(Buffer.concat([Buffer.from(HTTP2_PREFACE), SETTINGS]));
+    const cancel = Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL]);
+    for (let stream = 1; stream < 10_000; stream += 2) {
+      client.socket.write(Buffer.concat([getFrame(stream), frame(3, 0, stream, cancel)]));
+    }
+    await client.closed;
+    expect((await askHttp2(`http://127.0.0.1:${port}`, "/after")).status).toBe(200);
+  });
+
+  test("frees the stream of a request that was answered before its body had ended", async () => {
+    const { port } = await started({ http2: (_request, response) => response.end("enough") });
+    const client = rawClient(port);
+    client.socket.write(Buffer.concat([Buffer.from(HTTP2_PREFACE), SETTINGS]));
+    for (let count = 1; count <= 150; count += 1) {
+      client.socket.write(frame(1, 0x4, 2 * count - 1, GET));
+      await client.receives("enough", count);
+    }
+    client.socket.destroy();
+  });
+
+  test("a handler that throws fails its stream alone", async () => {
+    const { port } = await started({
+      http2(request, response, client) {
+        if (request.url === "/fault") throw new Error("secret");
+        echoHttp2(request, response, client).catch(() => response.stream.close());
+      },
+    });
+    const warned = once(process, "warning");
+    const session = connect(`http://127.0.0.1:${port}`);
+    const stream = session.request({ ":path": "/fault" });
+    await once(stream, "error");
+    expect(stream.rstCode).toBe(constants.NGHTTP2_INTERNAL_ERROR);
+    expect((await warned)[0]).toHaveProperty("message", "secret");
+    session.close();
+    expect((await askHttp2(`http://127.0.0.1:${port}`, "/after")).status).toBe(200);
+  });
+});
+
+describe("the client's address", () => {
+  const interfaces = Object.values(networkInterfaces()).flat();
+  const addresses = ["127.0.0.1", "::1"].filter((address) =>
+    interfaces.some((each) => each?.address === address),
+  );
+  for (const address of addresses) {
+    test(`${address} is told to both handlers`, async () => {
+      const { port, httpPort } = await started({ httpPort: 0 });
+      const host = address.includes(":") ? `[${address}]` : address;
+      for (const each of [port, httpPort]) {
+        expect(await (await fetch(`http://${host}:${each}/`)).text()).toBe(`GET /  ${address}.`);
+      }
+      expect((await askHttp2(`http://${host}:${port}`, "/")).body).toBe(`GET /  ${address}.`);
+    });
+  }
+});
+
+describe("close", () => {
+  test("lets HTTP/1.1 requests in flight end, and closes idle connections at once", async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    const listener = await started({
+      async fetch(request, client) {
+        if (request.url.endsWith("/held")) {
+          asked.resolve();
+          await answer.promise;
+        }
+        return echo(request, client);
+      },
+    });
+    const [idle, half, silent, busy] = Array.from({ length: 4 }, () => rawClient(listener.port));
+    idle?.socket.write("GET /idle HTTP/1.1\r\nHost: a\r\n\r\n");
+    await idle?.receives("GET /idle");
+    half?.socket.write("GET / HTTP/1.1\r\n");
+    busy?.socket.write("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
+    await asked.promise;
+    const closed = listener.close(30_000);
+    await Promise.all([idle?.closed, half?.closed, silent?.closed]);
+    await expect(fetch(`http://127.0.0.1:${listener.port}/`)).rejects.toThrow();
+    answer.resolve();
+    expect(await busy?.receives("GET /held  127.0.0.1.")).toContain("onnection: close");
+    expect(await busy?.closed).toBe("FIN");
+    busy?.socket.destroy();
+    await closed;
+  });
+
+  test("lets HTTP/2 streams in flight end, and tells the client by GOAWAY", async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    const listener = await started({
+      async http2(request, response, client) {
+        asked.resolve();
+        await answer.promise;
+        await echoHttp2(request, response, client);
+      },
+    });
+    const idle = connect(`http://127.0.0.1:${listener.port}`);
+    await once(idle, "remoteSettings");
+    const busy = askHttp2(`http://127.0.0.1:${listener.port}`, "/held");
+    await asked.promise;
+    const goneAway = once(idle, "goaway");
+    const closed = listener.close(30_000);
+    await goneAway;
+    answer.resolve();
+    expect((await busy).body).toBe("GET /held  127.0.0.1.");
+    await closed;
+  });
+
+  test("cuts what is left after the time of grace", async () => {
+    const asked = Promise.withResolvers<void>();
+    let outstanding = 3;
+    function never(): Promise<never> {
+      outstanding -= 1;
+      if (outstanding === 0) asked.resolve();
+      return new Promise(() => {});
+    }
+    const listener = await started({ httpPort: 0, fetch: never, http2: never });
+    const outcomes = [
+      fetch(`http://127.0.0.1:${listener.port}/`),
+      fetch(`http://127.0.0.1:${listener.httpPort}/`),
+      askHttp2(`http://127.0.0.1:${listener.port}`, "/"),
+    ].map((answer) => answer.then(() => "answered").catch(() => "cut"));
+    await asked.promise;
+    await listener.close(50);
+    expect(await Promise.all(outcomes)).toEqual(["cut", "cut", "cut"]);
+  });
+});
+
+test("a port in use is named, with what to do", async () => {
+  const taken = await started();
+  for (const options of [{ port: taken.port }, { port: 0, httpPort: taken.port }]) {
+    const refused = started(options);
+    await expect(refused).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(refused).rejects.toThrow(`Port ${taken.port} is in use. Stop the process`);
+  }
+});
+
+test("by default nobody may take longer than 15 s to say what he wants", () => {
+  // The connections are looked after once a second.
+  expect(DEFAULT_LIMITS.headMs + 1_000).toBeLessThanOrEqual(15_000);
+});
