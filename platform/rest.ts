@@ -1,0 +1,158 @@
+import type { Context, Hono } from "hono";
+import type { RequestContext } from "./context.ts";
+import { Failure, type FieldFault, invalid, malformed } from "./errors.ts";
+import type { Operation } from "./operation.ts";
+
+/** What Hono hands to the routes of a service. */
+export interface RestEnv<Services> {
+  Bindings: { readonly peer: string };
+  Variables: { readonly request: RequestContext<Services> };
+}
+
+export type RestApp<Services> = Hono<RestEnv<Services>>;
+
+export interface Route<Output> {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Hono's pattern; its parameters and the query's become fields of the operation's input. */
+  readonly path: string;
+  /**
+   * The field of the operation's input that the JSON body is, or `true` if the body's fields are the
+   * input's. Without it the request has no body.
+   */
+  readonly body?: string | true;
+  /** 200 if there is an answer, 204 if there is none. */
+  readonly status?: 201 | 202;
+  /** Path of what was made, for the Location header. */
+  readonly location?: (output: Output) => string;
+}
+
+/** Puts an operation under a path. Everything else about it (who may, what is valid) is its own. */
+export function mount<Services, Output>(
+  app: RestApp<Services>,
+  operation: Operation<Services, Output>,
+  route: Route<Output>,
+): void {
+  app.on(route.method, route.path, async (c) => {
+    const context = c.get("request");
+    const admission = await operation.admit(context);
+    const outer: Record<string, unknown> = { ...queryOf(c, route), ...c.req.param() };
+    if (route.method === "PATCH" || route.method === "PUT" || route.method === "DELETE") {
+      Object.assign(outer, expectedVersion(c.req.header("if-match")));
+    }
+    const body = route.body === undefined ? undefined : await readJson(c.req.raw);
+    const input = withBody(outer, body, route.body);
+    const output = await operation.run(context, admission, input).catch((thrown: unknown) => {
+      throw restFailure(thrown, outer, route.body);
+    });
+    return answer(c, route, context, output);
+  });
+}
+
+function answer<Services, Output>(
+  c: Context<RestEnv<Services>>,
+  route: Route<Output>,
+  context: RequestContext<Services>,
+  output: Output,
+): Response {
+  if (context.replayed) c.header("idempotency-replayed", "true");
+  if (output === undefined || output === null) return c.body(null, 204);
+  if (route.location) c.header("location", route.location(output));
+  if (typeof output === "object" && "version" in output) c.header("etag", `"${output.version}"`);
+  c.header("cache-control", "no-store");
+  c.header("content-type", "application/json; charset=utf-8");
+  return c.body(JSON.stringify(output), route.status ?? 200);
+}
+
+/**
+ * The query's parameters; one that is given twice stays a list, which no scalar field accepts. None may
+ * stand for a field of the path or of the body: a password does not belong into a URL.
+ */
+function queryOf(c: Context, { body }: Route<never>): Record<string, string | string[]> {
+  const names = Object.keys(c.req.queries());
+  const stray = names.filter((name) => body === true || name in c.req.param());
+  if (stray.length > 0) {
+    const message = "is not a parameter of this request's query";
+    const fields = stray.map((path) => ({ path, code: "unknown_field", message }));
+    throw malformed("invalid_fields", `${stray.join(", ")}: ${message}`, fields);
+  }
+  return Object.fromEntries(
+    Object.entries(c.req.queries()).map(([name, values]) => {
+      const [first, ...more] = values;
+      return [name, first === undefined || more.length > 0 ? values : first];
+    }),
+  );
+}
+
+/** RFC 9110, section 13.1.1. `*` asks only for existence, which every operation checks anyway. */
+function expectedVersion(ifMatch: string | undefined): { expectedVersion?: number } {
+  if (ifMatch === undefined || ifMatch.trim() === "*") return {};
+  const version = /^(?:W\/)?"(\d{1,9})"$/.exec(ifMatch.trim())?.[1];
+  if (version === undefined) {
+    throw malformed("invalid_if_match", 'If-Match must be an ETag as it was received, like "3".');
+  }
+  return { expectedVersion: Number(version) };
+}
+
+async function readJson(request: Request): Promise<unknown> {
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/json" && type !== "application/merge-patch+json") {
+    throw new Failure(
+      "mediaType",
+      "unsupported_media_type",
+      "The body must be JSON: Content-Type: application/json.",
+    );
+  }
+  const bytes = await request.bytes();
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw malformed("invalid_json", `The body is not JSON in UTF-8: ${reason}`);
+  }
+}
+
+function withBody(
+  outer: Record<string, unknown>,
+  body: unknown,
+  field: string | true | undefined,
+): Record<string, unknown> {
+  if (field === undefined) return outer;
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw invalid([{ path: "", code: "invalid_type", message: "the body must be a JSON object" }]);
+  }
+  // A field of the body must not pass for one of the path or the query, nor the other way round.
+  const [shadowed] = (field === true ? Object.keys(body) : [field]).filter((name) => name in outer);
+  if (shadowed !== undefined) {
+    const message = "is not a field of this request";
+    throw invalid([{ path: shadowed, code: "unknown_field", message }]);
+  }
+  return field === true ? { ...outer, ...body } : { ...outer, [field]: body };
+}
+
+/**
+ * Faults in REST's own terms: a field of the body has the name that it has there, and a path or query
+ * that is wrong makes the request malformed (400) instead of unacceptable (422).
+ */
+function restFailure(
+  thrown: unknown,
+  outer: Record<string, unknown>,
+  body: string | true | undefined,
+): unknown {
+  if (!(thrown instanceof Failure) || thrown.kind !== "invalid" || thrown.fields.length === 0) {
+    return thrown;
+  }
+  const inBody = ({ path }: FieldFault): boolean =>
+    body === true ? !(headOf(path) in outer) : headOf(path) === body;
+  const fields = thrown.fields.map((fault) =>
+    typeof body === "string" && inBody(fault)
+      ? { ...fault, path: fault.path.slice(body.length).replace(/^\./, "") }
+      : fault,
+  );
+  if (thrown.fields.every(inBody)) return invalid(fields);
+  const { message } = invalid(fields);
+  return malformed("invalid_fields", message, fields);
+}
+
+function headOf(path: string): string {
+  return path.split(/[.[]/, 1)[0] ?? "";
+}
