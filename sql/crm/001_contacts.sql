@@ -15,11 +15,14 @@ alter text search configuration crm.names
                     int, uint, float, sfloat, version
   with public.unaccent, pg_catalog.simple;
 
--- The words of a text, all of one kind. Punctuation becomes space first, because the parser would
--- otherwise make one word of an e-mail address or a host name, and nobody types all of it.
+-- The words of a text, all of one kind. ASCII punctuation becomes space first, because the parser would
+-- otherwise make one word of an e-mail address or a host name, and nobody types all of it. So do the
+-- characters without width, which nobody types either. All other punctuation separates words anyway;
+-- combining marks must stay: to [:alnum:] they are none, and half the words of Hindi would fall apart.
 create function crm.words(content text) returns tsvector
   language sql immutable parallel safe
-  return to_tsvector('crm.names', regexp_replace(coalesce(content, ''), '[^[:alnum:]]+', ' ', 'g'));
+  return to_tsvector('crm.names', regexp_replace(coalesce(content, ''),
+    '[\u0001-/:-@\[-`{-\u007F\u00AD\u200B-\u200F\u2060-\u206F\uFEFF]+', ' ', 'g'));
 
 create table crm.contacts (
   tenant_id           uuid not null references identity.tenants,

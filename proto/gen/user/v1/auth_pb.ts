@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file user/v1/auth.proto.
  */
 export const file_user_v1_auth: GenFile = /*@__PURE__*/
-  fileDesc("ChJ1c2VyL3YxL2F1dGgucHJvdG8SB3VzZXIudjEiaQoPUmVnaXN0ZXJSZXF1ZXN0EiIKBnRlbmFudBgBIAEoCzISLnVzZXIudjEuTmV3VGVuYW50Eg0KBWVtYWlsGAIgASgJEhAKCHBhc3N3b3JkGAMgASgJEhEKCWZ1bGxfbmFtZRgEIAEoCSInCglOZXdUZW5hbnQSDAoEbmFtZRgBIAEoCRIMCgRzbHVnGAIgASgJIjUKEFJlZ2lzdGVyUmVzcG9uc2USIQoHc2Vzc2lvbhgBIAEoCzIQLnVzZXIudjEuU2Vzc2lvbiI/CgxMb2dpblJlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBWVtYWlsGAIgASgJEhAKCHBhc3N3b3JkGAMgASgJIjIKDUxvZ2luUmVzcG9uc2USIQoHc2Vzc2lvbhgBIAEoCzIQLnVzZXIudjEuU2Vzc2lvbiInCg5SZWZyZXNoUmVxdWVzdBIVCg1yZWZyZXNoX3Rva2VuGAEgASgJIjQKD1JlZnJlc2hSZXNwb25zZRIhCgdzZXNzaW9uGAEgASgLMhAudXNlci52MS5TZXNzaW9uIg8KDUxvZ291dFJlcXVlc3QiEAoOTG9nb3V0UmVzcG9uc2UinAEKB1Nlc3Npb24SGwoEdXNlchgBIAEoCzINLnVzZXIudjEuVXNlchIfCgZ0ZW5hbnQYAiABKAsyDy51c2VyLnYxLlRlbmFudBIUCgxhY2Nlc3NfdG9rZW4YAyABKAkSFQoNcmVmcmVzaF90b2tlbhgEIAEoCRISCgp0b2tlbl90eXBlGAUgASgJEhIKCmV4cGlyZXNfaW4YBiABKAUiwwEKBFVzZXISCgoCaWQYASABKAkSDQoFZW1haWwYAiABKAkSEQoJZnVsbF9uYW1lGAMgASgJEgwKBHJvbGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEg8KB3ZlcnNpb24YBiABKAUSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioQEKBlRlbmFudBIKCgJpZBgBIAEoCRIMCgRzbHVnGAIgASgJEgwKBG5hbWUYAyABKAkSDwoHdmVyc2lvbhgEIAEoBRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDL/AQoLQXV0aFNlcnZpY2USPwoIUmVnaXN0ZXISGC51c2VyLnYxLlJlZ2lzdGVyUmVxdWVzdBoZLnVzZXIudjEuUmVnaXN0ZXJSZXNwb25zZRI2CgVMb2dpbhIVLnVzZXIudjEuTG9naW5SZXF1ZXN0GhYudXNlci52MS5Mb2dpblJlc3BvbnNlEjwKB1JlZnJlc2gSFy51c2VyLnYxLlJlZnJlc2hSZXF1ZXN0GhgudXNlci52MS5SZWZyZXNoUmVzcG9uc2USOQoGTG9nb3V0EhYudXNlci52MS5Mb2dvdXRSZXF1ZXN0GhcudXNlci52MS5Mb2dvdXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChJ1c2VyL3YxL2F1dGgucHJvdG8SB3VzZXIudjEiaQoPUmVnaXN0ZXJSZXF1ZXN0EiIKBnRlbmFudBgBIAEoCzISLnVzZXIudjEuTmV3VGVuYW50Eg0KBWVtYWlsGAIgASgJEhAKCHBhc3N3b3JkGAMgASgJEhEKCWZ1bGxfbmFtZRgEIAEoCSInCglOZXdUZW5hbnQSDAoEbmFtZRgBIAEoCRIMCgRzbHVnGAIgASgJIjUKEFJlZ2lzdGVyUmVzcG9uc2USIQoHc2Vzc2lvbhgBIAEoCzIQLnVzZXIudjEuU2Vzc2lvbiJgCgxMb2dpblJlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBWVtYWlsGAIgASgJEhAKCHBhc3N3b3JkGAMgASgJEhEKCWNoYWxsZW5nZRgEIAEoCRIMCgRjb2RlGAUgASgJIjIKDUxvZ2luUmVzcG9uc2USIQoHc2Vzc2lvbhgBIAEoCzIQLnVzZXIudjEuU2Vzc2lvbiInCg5SZWZyZXNoUmVxdWVzdBIVCg1yZWZyZXNoX3Rva2VuGAEgASgJIjQKD1JlZnJlc2hSZXNwb25zZRIhCgdzZXNzaW9uGAEgASgLMhAudXNlci52MS5TZXNzaW9uIg8KDUxvZ291dFJlcXVlc3QiEAoOTG9nb3V0UmVzcG9uc2UiEgoQTG9nb3V0QWxsUmVxdWVzdCITChFMb2dvdXRBbGxSZXNwb25zZSIVChNMaXN0U2Vzc2lvbnNSZXF1ZXN0IjsKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEiMKBWl0ZW1zGAEgAygLMhQudXNlci52MS5TZXNzaW9uSW5mbyL+AQoLU2Vzc2lvbkluZm8SCgoCaWQYASABKAkSEwoGZGV2aWNlGAIgASgJSACIAQESFAoHYWRkcmVzcxgDIAEoCUgBiAEBEg8KB2N1cnJlbnQYBCABKAgSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIJCgdfZGV2aWNlQgoKCF9hZGRyZXNzIh8KEUVuZFNlc3Npb25SZXF1ZXN0EgoKAmlkGAEgASgJIhQKEkVuZFNlc3Npb25SZXNwb25zZSJHChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSGAoQY3VycmVudF9wYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSJgChdBY2NlcHRJbnZpdGF0aW9uUmVxdWVzdBINCgV0b2tlbhgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIWCglmdWxsX25hbWUYAyABKAlIAIgBAUIMCgpfZnVsbF9uYW1lIj0KGEFjY2VwdEludml0YXRpb25SZXNwb25zZRIhCgdzZXNzaW9uGAEgASgLMhAudXNlci52MS5TZXNzaW9uIjcKFFJlc2V0UGFzc3dvcmRSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJIhcKFVJlc2V0UGFzc3dvcmRSZXNwb25zZSITChFFbnJvbGxUb3RwUmVxdWVzdCIxChJFbnJvbGxUb3RwUmVzcG9uc2USDgoGc2VjcmV0GAEgASgJEgsKA3VyaRgCIAEoCSIiChJDb25maXJtVG90cFJlcXVlc3QSDAoEY29kZRgBIAEoCSItChNDb25maXJtVG90cFJlc3BvbnNlEhYKDnJlY292ZXJ5X2NvZGVzGAEgAygJIiYKEkRpc2FibGVUb3RwUmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCSIVChNEaXNhYmxlVG90cFJlc3BvbnNlIpwBCgdTZXNzaW9uEhsKBHVzZXIYASABKAsyDS51c2VyLnYxLlVzZXISHwoGdGVuYW50GAIgASgLMg8udXNlci52MS5UZW5hbnQSFAoMYWNjZXNzX3Rva2VuGAMgASgJEhUKDXJlZnJlc2hfdG9rZW4YBCABKAkSEgoKdG9rZW5fdHlwZRgFIAEoCRISCgpleHBpcmVzX2luGAYgASgFItkBCgRVc2VyEgoKAmlkGAEgASgJEg0KBWVtYWlsGAIgASgJEhEKCWZ1bGxfbmFtZRgDIAEoCRIMCgRyb2xlGAQgASgJEg4KBnN0YXR1cxgFIAEoCRIPCgd2ZXJzaW9uGAYgASgFEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHRvdHBfZW5hYmxlZBgJIAEoCCKQAgoGVGVuYW50EgoKAmlkGAEgASgJEgwKBHNsdWcYAiABKAkSDAoEbmFtZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgFEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRpbWVfem9uZRgHIAEoCRIUCgdjb3VudHJ5GAggASgJSACIAQESFQoIY3VycmVuY3kYCSABKAlIAYgBARIUCgxyZXF1aXJlX3RvdHAYCiADKAlCCgoIX2NvdW50cnlCCwoJX2N1cnJlbmN5MrMHCgtBdXRoU2VydmljZRI/CghSZWdpc3RlchIYLnVzZXIudjEuUmVnaXN0ZXJSZXF1ZXN0GhkudXNlci52MS5SZWdpc3RlclJlc3BvbnNlEjYKBUxvZ2luEhUudXNlci52MS5Mb2dpblJlcXVlc3QaFi51c2VyLnYxLkxvZ2luUmVzcG9uc2USPAoHUmVmcmVzaBIXLnVzZXIudjEuUmVmcmVzaFJlcXVlc3QaGC51c2VyLnYxLlJlZnJlc2hSZXNwb25zZRI5CgZMb2dvdXQSFi51c2VyLnYxLkxvZ291dFJlcXVlc3QaFy51c2VyLnYxLkxvZ291dFJlc3BvbnNlEkIKCUxvZ291dEFsbBIZLnVzZXIudjEuTG9nb3V0QWxsUmVxdWVzdBoaLnVzZXIudjEuTG9nb3V0QWxsUmVzcG9uc2USUAoMTGlzdFNlc3Npb25zEhwudXNlci52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0Gh0udXNlci52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIDkAIBEkUKCkVuZFNlc3Npb24SGi51c2VyLnYxLkVuZFNlc3Npb25SZXF1ZXN0GhsudXNlci52MS5FbmRTZXNzaW9uUmVzcG9uc2USUQoOQ2hhbmdlUGFzc3dvcmQSHi51c2VyLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBofLnVzZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZRJXChBBY2NlcHRJbnZpdGF0aW9uEiAudXNlci52MS5BY2NlcHRJbnZpdGF0aW9uUmVxdWVzdBohLnVzZXIudjEuQWNjZXB0SW52aXRhdGlvblJlc3BvbnNlEk4KDVJlc2V0UGFzc3dvcmQSHS51c2VyLnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0Gh4udXNlci52MS5SZXNldFBhc3N3b3JkUmVzcG9uc2USRQoKRW5yb2xsVG90cBIaLnVzZXIudjEuRW5yb2xsVG90cFJlcXVlc3QaGy51c2VyLnYxLkVucm9sbFRvdHBSZXNwb25zZRJICgtDb25maXJtVG90cBIbLnVzZXIudjEuQ29uZmlybVRvdHBSZXF1ZXN0GhwudXNlci52MS5Db25maXJtVG90cFJlc3BvbnNlEkgKC0Rpc2FibGVUb3RwEhsudXNlci52MS5EaXNhYmxlVG90cFJlcXVlc3QaHC51c2VyLnYxLkRpc2FibGVUb3RwUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * What a sign-up needs.
@@ -106,7 +106,7 @@ export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*
   messageDesc(file_user_v1_auth, 2);
 
 /**
- * What a sign-in needs.
+ * What a sign-in needs: tenant, e-mail and password, or a challenge and a code.
  *
  * @generated from message user.v1.LoginRequest
  */
@@ -131,6 +131,20 @@ export type LoginRequest = Message<"user.v1.LoginRequest"> & {
    * @generated from field: string password = 3;
    */
   password: string;
+
+  /**
+   * From the answer "second_factor_required"; good for five minutes.
+   *
+   * @generated from field: string challenge = 4;
+   */
+  challenge: string;
+
+  /**
+   * Six digits of the authenticator, or one of the recovery codes.
+   *
+   * @generated from field: string code = 5;
+   */
+  code: string;
 };
 
 /**
@@ -234,6 +248,434 @@ export const LogoutResponseSchema: GenMessage<LogoutResponse> = /*@__PURE__*/
   messageDesc(file_user_v1_auth, 8);
 
 /**
+ * Needs nothing but the access token in the metadata.
+ *
+ * @generated from message user.v1.LogoutAllRequest
+ */
+export type LogoutAllRequest = Message<"user.v1.LogoutAllRequest"> & {
+};
+
+/**
+ * Describes the message user.v1.LogoutAllRequest.
+ * Use `create(LogoutAllRequestSchema)` to create a new message.
+ */
+export const LogoutAllRequestSchema: GenMessage<LogoutAllRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 9);
+
+/**
+ * All sessions of the user are over.
+ *
+ * @generated from message user.v1.LogoutAllResponse
+ */
+export type LogoutAllResponse = Message<"user.v1.LogoutAllResponse"> & {
+};
+
+/**
+ * Describes the message user.v1.LogoutAllResponse.
+ * Use `create(LogoutAllResponseSchema)` to create a new message.
+ */
+export const LogoutAllResponseSchema: GenMessage<LogoutAllResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 10);
+
+/**
+ * Needs nothing but the access token in the metadata.
+ *
+ * @generated from message user.v1.ListSessionsRequest
+ */
+export type ListSessionsRequest = Message<"user.v1.ListSessionsRequest"> & {
+};
+
+/**
+ * Describes the message user.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 11);
+
+/**
+ * The sessions that go on.
+ *
+ * @generated from message user.v1.ListSessionsResponse
+ */
+export type ListSessionsResponse = Message<"user.v1.ListSessionsResponse"> & {
+  /**
+   * Last used first.
+   *
+   * @generated from field: repeated user.v1.SessionInfo items = 1;
+   */
+  items: SessionInfo[];
+};
+
+/**
+ * Describes the message user.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 12);
+
+/**
+ * A session, as its user sees it.
+ *
+ * @generated from message user.v1.SessionInfo
+ */
+export type SessionInfo = Message<"user.v1.SessionInfo"> & {
+  /**
+   * UUIDv7.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What the client called itself (User-Agent) at sign-in.
+   *
+   * @generated from field: optional string device = 2;
+   */
+  device?: string | undefined;
+
+  /**
+   * The client's address at sign-in.
+   *
+   * @generated from field: optional string address = 3;
+   */
+  address?: string | undefined;
+
+  /**
+   * Whether it is the session that asks.
+   *
+   * @generated from field: bool current = 4;
+   */
+  current: boolean;
+
+  /**
+   * When the user signed in.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 5;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When a token was last exchanged.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 6;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * When it ends if no token is exchanged.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 7;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message user.v1.SessionInfo.
+ * Use `create(SessionInfoSchema)` to create a new message.
+ */
+export const SessionInfoSchema: GenMessage<SessionInfo> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 13);
+
+/**
+ * Which session to end.
+ *
+ * @generated from message user.v1.EndSessionRequest
+ */
+export type EndSessionRequest = Message<"user.v1.EndSessionRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message user.v1.EndSessionRequest.
+ * Use `create(EndSessionRequestSchema)` to create a new message.
+ */
+export const EndSessionRequestSchema: GenMessage<EndSessionRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 14);
+
+/**
+ * The session is over.
+ *
+ * @generated from message user.v1.EndSessionResponse
+ */
+export type EndSessionResponse = Message<"user.v1.EndSessionResponse"> & {
+};
+
+/**
+ * Describes the message user.v1.EndSessionResponse.
+ * Use `create(EndSessionResponseSchema)` to create a new message.
+ */
+export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 15);
+
+/**
+ * The old password and the new one.
+ *
+ * @generated from message user.v1.ChangePasswordRequest
+ */
+export type ChangePasswordRequest = Message<"user.v1.ChangePasswordRequest"> & {
+  /**
+   * The password that is good now.
+   *
+   * @generated from field: string current_password = 1;
+   */
+  currentPassword: string;
+
+  /**
+   * At least 12 characters, at most 72 bytes of UTF-8, and not easy to guess.
+   *
+   * @generated from field: string new_password = 2;
+   */
+  newPassword: string;
+};
+
+/**
+ * Describes the message user.v1.ChangePasswordRequest.
+ * Use `create(ChangePasswordRequestSchema)` to create a new message.
+ */
+export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 16);
+
+/**
+ * The new password is good; other sessions are over.
+ *
+ * @generated from message user.v1.ChangePasswordResponse
+ */
+export type ChangePasswordResponse = Message<"user.v1.ChangePasswordResponse"> & {
+};
+
+/**
+ * Describes the message user.v1.ChangePasswordResponse.
+ * Use `create(ChangePasswordResponseSchema)` to create a new message.
+ */
+export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 17);
+
+/**
+ * An invitation, accepted.
+ *
+ * @generated from message user.v1.AcceptInvitationRequest
+ */
+export type AcceptInvitationRequest = Message<"user.v1.AcceptInvitationRequest"> & {
+  /**
+   * The invitation's one-time token.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * The user's first password.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+
+  /**
+   * The user's name, if it is to be another than the inviter wrote.
+   *
+   * @generated from field: optional string full_name = 3;
+   */
+  fullName?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.AcceptInvitationRequest.
+ * Use `create(AcceptInvitationRequestSchema)` to create a new message.
+ */
+export const AcceptInvitationRequestSchema: GenMessage<AcceptInvitationRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 18);
+
+/**
+ * The invited user's first session.
+ *
+ * @generated from message user.v1.AcceptInvitationResponse
+ */
+export type AcceptInvitationResponse = Message<"user.v1.AcceptInvitationResponse"> & {
+  /**
+   * The session's user and tokens.
+   *
+   * @generated from field: user.v1.Session session = 1;
+   */
+  session?: Session | undefined;
+};
+
+/**
+ * Describes the message user.v1.AcceptInvitationResponse.
+ * Use `create(AcceptInvitationResponseSchema)` to create a new message.
+ */
+export const AcceptInvitationResponseSchema: GenMessage<AcceptInvitationResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 19);
+
+/**
+ * A reset, carried out.
+ *
+ * @generated from message user.v1.ResetPasswordRequest
+ */
+export type ResetPasswordRequest = Message<"user.v1.ResetPasswordRequest"> & {
+  /**
+   * The reset's one-time token.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * The new password.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message user.v1.ResetPasswordRequest.
+ * Use `create(ResetPasswordRequestSchema)` to create a new message.
+ */
+export const ResetPasswordRequestSchema: GenMessage<ResetPasswordRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 20);
+
+/**
+ * The new password is good; all sessions are over.
+ *
+ * @generated from message user.v1.ResetPasswordResponse
+ */
+export type ResetPasswordResponse = Message<"user.v1.ResetPasswordResponse"> & {
+};
+
+/**
+ * Describes the message user.v1.ResetPasswordResponse.
+ * Use `create(ResetPasswordResponseSchema)` to create a new message.
+ */
+export const ResetPasswordResponseSchema: GenMessage<ResetPasswordResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 21);
+
+/**
+ * Needs nothing but the access token in the metadata.
+ *
+ * @generated from message user.v1.EnrollTotpRequest
+ */
+export type EnrollTotpRequest = Message<"user.v1.EnrollTotpRequest"> & {
+};
+
+/**
+ * Describes the message user.v1.EnrollTotpRequest.
+ * Use `create(EnrollTotpRequestSchema)` to create a new message.
+ */
+export const EnrollTotpRequestSchema: GenMessage<EnrollTotpRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 22);
+
+/**
+ * What an authenticator needs.
+ *
+ * @generated from message user.v1.EnrollTotpResponse
+ */
+export type EnrollTotpResponse = Message<"user.v1.EnrollTotpResponse"> & {
+  /**
+   * Base32, for typing.
+   *
+   * @generated from field: string secret = 1;
+   */
+  secret: string;
+
+  /**
+   * otpauth:// URI, for a QR code.
+   *
+   * @generated from field: string uri = 2;
+   */
+  uri: string;
+};
+
+/**
+ * Describes the message user.v1.EnrollTotpResponse.
+ * Use `create(EnrollTotpResponseSchema)` to create a new message.
+ */
+export const EnrollTotpResponseSchema: GenMessage<EnrollTotpResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 23);
+
+/**
+ * A code that shows that the authenticator works.
+ *
+ * @generated from message user.v1.ConfirmTotpRequest
+ */
+export type ConfirmTotpRequest = Message<"user.v1.ConfirmTotpRequest"> & {
+  /**
+   * Six digits.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message user.v1.ConfirmTotpRequest.
+ * Use `create(ConfirmTotpRequestSchema)` to create a new message.
+ */
+export const ConfirmTotpRequestSchema: GenMessage<ConfirmTotpRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 24);
+
+/**
+ * The second factor is set up.
+ *
+ * @generated from message user.v1.ConfirmTotpResponse
+ */
+export type ConfirmTotpResponse = Message<"user.v1.ConfirmTotpResponse"> & {
+  /**
+   * Each stands in for a code, once. They are shown now and never again.
+   *
+   * @generated from field: repeated string recovery_codes = 1;
+   */
+  recoveryCodes: string[];
+};
+
+/**
+ * Describes the message user.v1.ConfirmTotpResponse.
+ * Use `create(ConfirmTotpResponseSchema)` to create a new message.
+ */
+export const ConfirmTotpResponseSchema: GenMessage<ConfirmTotpResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 25);
+
+/**
+ * The password, so that an unlocked screen is not enough.
+ *
+ * @generated from message user.v1.DisableTotpRequest
+ */
+export type DisableTotpRequest = Message<"user.v1.DisableTotpRequest"> & {
+  /**
+   * The user's password.
+   *
+   * @generated from field: string password = 1;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message user.v1.DisableTotpRequest.
+ * Use `create(DisableTotpRequestSchema)` to create a new message.
+ */
+export const DisableTotpRequestSchema: GenMessage<DisableTotpRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 26);
+
+/**
+ * There is no second factor any more.
+ *
+ * @generated from message user.v1.DisableTotpResponse
+ */
+export type DisableTotpResponse = Message<"user.v1.DisableTotpResponse"> & {
+};
+
+/**
+ * Describes the message user.v1.DisableTotpResponse.
+ * Use `create(DisableTotpResponseSchema)` to create a new message.
+ */
+export const DisableTotpResponseSchema: GenMessage<DisableTotpResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_auth, 27);
+
+/**
  * Who is signed in, and the tokens that show it.
  *
  * @generated from message user.v1.Session
@@ -287,7 +729,7 @@ export type Session = Message<"user.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_user_v1_auth, 9);
+  messageDesc(file_user_v1_auth, 28);
 
 /**
  * A person who signs in to one tenant.
@@ -350,6 +792,13 @@ export type User = Message<"user.v1.User"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 8;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * Whether a second factor is asked for at sign-in.
+   *
+   * @generated from field: bool totp_enabled = 9;
+   */
+  totpEnabled: boolean;
 };
 
 /**
@@ -357,7 +806,7 @@ export type User = Message<"user.v1.User"> & {
  * Use `create(UserSchema)` to create a new message.
  */
 export const UserSchema: GenMessage<User> = /*@__PURE__*/
-  messageDesc(file_user_v1_auth, 10);
+  messageDesc(file_user_v1_auth, 29);
 
 /**
  * A company that uses the services.
@@ -406,6 +855,34 @@ export type Tenant = Message<"user.v1.Tenant"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 6;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * IANA name of the time zone that the tenant's days are counted in, such as "Europe/Berlin".
+   *
+   * @generated from field: string time_zone = 7;
+   */
+  timeZone: string;
+
+  /**
+   * ISO 3166-1, two letters: where phone numbers without a prefix are from.
+   *
+   * @generated from field: optional string country = 8;
+   */
+  country?: string | undefined;
+
+  /**
+   * ISO 4217, three letters: what amounts are in by default.
+   *
+   * @generated from field: optional string currency = 9;
+   */
+  currency?: string | undefined;
+
+  /**
+   * Roles that must have a second factor.
+   *
+   * @generated from field: repeated string require_totp = 10;
+   */
+  requireTotp: string[];
 };
 
 /**
@@ -413,10 +890,11 @@ export type Tenant = Message<"user.v1.Tenant"> & {
  * Use `create(TenantSchema)` to create a new message.
  */
 export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
-  messageDesc(file_user_v1_auth, 11);
+  messageDesc(file_user_v1_auth, 30);
 
 /**
- * Signing up, in and out. None of these but Logout needs an access token.
+ * Signing up, in and out, and what a user does about the own account. Register, Login, Refresh,
+ * AcceptInvitation and ResetPassword need no access token.
  *
  * @generated from service user.v1.AuthService
  */
@@ -433,7 +911,9 @@ export const AuthService: GenService<{
     output: typeof RegisterResponseSchema;
   },
   /**
-   * Signs a user in. UNAUTHENTICATED, always the same, if anything of the three does not fit.
+   * Signs a user in. UNAUTHENTICATED, always the same, if anything of the three does not fit. With a
+   * second factor it is UNAUTHENTICATED with the reason "second_factor_required" and a "challenge" in
+   * the metadata of google.rpc.ErrorInfo: repeat with that challenge and a code.
    *
    * @generated from rpc user.v1.AuthService.Login
    */
@@ -462,6 +942,99 @@ export const AuthService: GenService<{
     methodKind: "unary";
     input: typeof LogoutRequestSchema;
     output: typeof LogoutResponseSchema;
+  },
+  /**
+   * Ends all sessions of the user, this one included.
+   *
+   * @generated from rpc user.v1.AuthService.LogoutAll
+   */
+  logoutAll: {
+    methodKind: "unary";
+    input: typeof LogoutAllRequestSchema;
+    output: typeof LogoutAllResponseSchema;
+  },
+  /**
+   * The user's sessions that go on, last used first.
+   *
+   * @generated from rpc user.v1.AuthService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Ends one of the user's sessions.
+   *
+   * @generated from rpc user.v1.AuthService.EndSession
+   */
+  endSession: {
+    methodKind: "unary";
+    input: typeof EndSessionRequestSchema;
+    output: typeof EndSessionResponseSchema;
+  },
+  /**
+   * Sets a new password and ends all other sessions. UNAUTHENTICATED if the current one is wrong.
+   *
+   * @generated from rpc user.v1.AuthService.ChangePassword
+   */
+  changePassword: {
+    methodKind: "unary";
+    input: typeof ChangePasswordRequestSchema;
+    output: typeof ChangePasswordResponseSchema;
+  },
+  /**
+   * Sets the first password of an invited user, by the invitation's token, and signs the user in.
+   *
+   * @generated from rpc user.v1.AuthService.AcceptInvitation
+   */
+  acceptInvitation: {
+    methodKind: "unary";
+    input: typeof AcceptInvitationRequestSchema;
+    output: typeof AcceptInvitationResponseSchema;
+  },
+  /**
+   * Sets a new password by the token of a reset, and ends all sessions of the user. An invited user
+   * becomes active by it.
+   *
+   * @generated from rpc user.v1.AuthService.ResetPassword
+   */
+  resetPassword: {
+    methodKind: "unary";
+    input: typeof ResetPasswordRequestSchema;
+    output: typeof ResetPasswordResponseSchema;
+  },
+  /**
+   * Begins to set up a second factor (TOTP, RFC 6238). Nothing changes before it is confirmed. Where
+   * the tenant demands one of the user's role, this, ConfirmTotp, Logout and LogoutAll are all that is
+   * allowed until then: PERMISSION_DENIED with the reason "second_factor_enrolment_required".
+   *
+   * @generated from rpc user.v1.AuthService.EnrollTotp
+   */
+  enrollTotp: {
+    methodKind: "unary";
+    input: typeof EnrollTotpRequestSchema;
+    output: typeof EnrollTotpResponseSchema;
+  },
+  /**
+   * Confirms the second factor with a first code; from now on Login asks for one.
+   *
+   * @generated from rpc user.v1.AuthService.ConfirmTotp
+   */
+  confirmTotp: {
+    methodKind: "unary";
+    input: typeof ConfirmTotpRequestSchema;
+    output: typeof ConfirmTotpResponseSchema;
+  },
+  /**
+   * Takes the second factor away, given the password. FAILED_PRECONDITION if the tenant demands it.
+   *
+   * @generated from rpc user.v1.AuthService.DisableTotp
+   */
+  disableTotp: {
+    methodKind: "unary";
+    input: typeof DisableTotpRequestSchema;
+    output: typeof DisableTotpResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_user_v1_auth, 0);

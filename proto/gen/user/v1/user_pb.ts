@@ -4,15 +4,17 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Tenant, User } from "./auth_pb.ts";
+import { file_user_v1_auth } from "./auth_pb.ts";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file user/v1/user.proto.
  */
 export const file_user_v1_user: GenFile = /*@__PURE__*/
-  fileDesc("ChJ1c2VyL3YxL3VzZXIucHJvdG8SB3VzZXIudjEiJQoUVmFsaWRhdGVUb2tlblJlcXVlc3QSDQoFdG9rZW4YASABKAkitwEKFVZhbGlkYXRlVG9rZW5SZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIMCgRyb2xlGAMgASgJEigKC3Blcm1pc3Npb25zGAQgAygLMhMudXNlci52MS5QZXJtaXNzaW9uEhIKCnNlc3Npb25faWQYBSABKAkSLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPQoKUGVybWlzc2lvbhIQCghyZXNvdXJjZRgBIAEoCRIOCgZhY3Rpb24YAiABKAkSDQoFc2NvcGUYAyABKAkiLAoZR2V0VXNlclBlcm1pc3Npb25zUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIlQKGkdldFVzZXJQZXJtaXNzaW9uc1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSKAoLcGVybWlzc2lvbnMYAiADKAsyEy51c2VyLnYxLlBlcm1pc3Npb24ywQEKC1VzZXJTZXJ2aWNlEk4KDVZhbGlkYXRlVG9rZW4SHS51c2VyLnYxLlZhbGlkYXRlVG9rZW5SZXF1ZXN0Gh4udXNlci52MS5WYWxpZGF0ZVRva2VuUmVzcG9uc2USYgoSR2V0VXNlclBlcm1pc3Npb25zEiIudXNlci52MS5HZXRVc2VyUGVybWlzc2lvbnNSZXF1ZXN0GiMudXNlci52MS5HZXRVc2VyUGVybWlzc2lvbnNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChJ1c2VyL3YxL3VzZXIucHJvdG8SB3VzZXIudjEiJQoUVmFsaWRhdGVUb2tlblJlcXVlc3QSDQoFdG9rZW4YASABKAki5AEKFVZhbGlkYXRlVG9rZW5SZXNwb25zZRIPCgd1c2VyX2lkGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIMCgRyb2xlGAMgASgJEigKC3Blcm1pc3Npb25zGAQgAygLMhMudXNlci52MS5QZXJtaXNzaW9uEhIKCnNlc3Npb25faWQYBSABKAkSLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2luZBgHIAEoCRIdChVzZWNvbmRfZmFjdG9yX21pc3NpbmcYCCABKAgiPQoKUGVybWlzc2lvbhIQCghyZXNvdXJjZRgBIAEoCRIOCgZhY3Rpb24YAiABKAkSDQoFc2NvcGUYAyABKAkiLAoZR2V0VXNlclBlcm1pc3Npb25zUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJIlQKGkdldFVzZXJQZXJtaXNzaW9uc1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSKAoLcGVybWlzc2lvbnMYAiADKAsyEy51c2VyLnYxLlBlcm1pc3Npb24iXAoWQ2hlY2tQZXJtaXNzaW9uUmVxdWVzdBIUCgd1c2VyX2lkGAEgASgJSACIAQESEAoIcmVzb3VyY2UYAiABKAkSDgoGYWN0aW9uGAMgASgJQgoKCF91c2VyX2lkIlgKF0NoZWNrUGVybWlzc2lvblJlc3BvbnNlEg8KB2FsbG93ZWQYASABKAgSEgoFc2NvcGUYAiABKAlIAIgBARIOCgZyZWFzb24YAyABKAlCCAoGX3Njb3BlIigKDkdldFVzZXJSZXF1ZXN0Eg8KAmlkGAEgASgJSACIAQFCBQoDX2lkIi4KD0dldFVzZXJSZXNwb25zZRIbCgR1c2VyGAEgASgLMg0udXNlci52MS5Vc2VyIqIBChBMaXN0VXNlcnNSZXF1ZXN0EhEKBHJvbGUYASABKAlIAIgBARITCgZzdGF0dXMYAiABKAlIAYgBARIOCgFxGAMgASgJSAKIAQESEgoFbGltaXQYBCABKAVIA4gBARITCgZjdXJzb3IYBSABKAlIBIgBAUIHCgVfcm9sZUIJCgdfc3RhdHVzQgQKAl9xQggKBl9saW1pdEIJCgdfY3Vyc29yIlsKEUxpc3RVc2Vyc1Jlc3BvbnNlEhwKBWl0ZW1zGAEgAygLMg0udXNlci52MS5Vc2VyEhgKC25leHRfY3Vyc29yGAIgASgJSACIAQFCDgoMX25leHRfY3Vyc29yImcKEUNyZWF0ZVVzZXJSZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEhEKCWZ1bGxfbmFtZRgCIAEoCRIMCgRyb2xlGAMgASgJEhUKCHBhc3N3b3JkGAQgASgJSACIAQFCCwoJX3Bhc3N3b3JkImUKEkNyZWF0ZVVzZXJSZXNwb25zZRIbCgR1c2VyGAEgASgLMg0udXNlci52MS5Vc2VyEh0KEGludml0YXRpb25fdG9rZW4YAiABKAlIAIgBAUITChFfaW52aXRhdGlvbl90b2tlbiK3AQoRVXBkYXRlVXNlclJlcXVlc3QSCgoCaWQYASABKAkSFgoJZnVsbF9uYW1lGAIgASgJSACIAQESEgoFZW1haWwYAyABKAlIAYgBARITCgZzdGF0dXMYBCABKAlIAogBARIdChBleHBlY3RlZF92ZXJzaW9uGAUgASgFSAOIAQFCDAoKX2Z1bGxfbmFtZUIICgZfZW1haWxCCQoHX3N0YXR1c0ITChFfZXhwZWN0ZWRfdmVyc2lvbiIxChJVcGRhdGVVc2VyUmVzcG9uc2USGwoEdXNlchgBIAEoCzINLnVzZXIudjEuVXNlciJTChFEZWxldGVVc2VyUmVxdWVzdBIKCgJpZBgBIAEoCRIdChBleHBlY3RlZF92ZXJzaW9uGAIgASgFSACIAQFCEwoRX2V4cGVjdGVkX3ZlcnNpb24iFAoSRGVsZXRlVXNlclJlc3BvbnNlImEKEUFzc2lnblJvbGVSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBHJvbGUYAiABKAkSHQoQZXhwZWN0ZWRfdmVyc2lvbhgDIAEoBUgAiAEBQhMKEV9leHBlY3RlZF92ZXJzaW9uIjEKEkFzc2lnblJvbGVSZXNwb25zZRIbCgR1c2VyGAEgASgLMg0udXNlci52MS5Vc2VyIiYKGFJlc2V0VXNlclBhc3N3b3JkUmVxdWVzdBIKCgJpZBgBIAEoCSIwChlSZXNldFVzZXJQYXNzd29yZFJlc3BvbnNlEhMKC3Jlc2V0X3Rva2VuGAEgASgJIhIKEEdldFRlbmFudFJlcXVlc3QiNAoRR2V0VGVuYW50UmVzcG9uc2USHwoGdGVuYW50GAEgASgLMg8udXNlci52MS5UZW5hbnQirAEKDFRlbmFudEZpZWxkcxIRCgRuYW1lGAEgASgJSACIAQESFgoJdGltZV96b25lGAIgASgJSAGIAQESFAoHY291bnRyeRgDIAEoCUgCiAEBEhUKCGN1cnJlbmN5GAQgASgJSAOIAQESFAoMcmVxdWlyZV90b3RwGAUgAygJQgcKBV9uYW1lQgwKCl90aW1lX3pvbmVCCgoIX2NvdW50cnlCCwoJX2N1cnJlbmN5IqEBChNVcGRhdGVUZW5hbnRSZXF1ZXN0EiUKBnRlbmFudBgBIAEoCzIVLnVzZXIudjEuVGVuYW50RmllbGRzEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIdChBleHBlY3RlZF92ZXJzaW9uGAMgASgFSACIAQFCEwoRX2V4cGVjdGVkX3ZlcnNpb24iNwoUVXBkYXRlVGVuYW50UmVzcG9uc2USHwoGdGVuYW50GAEgASgLMg8udXNlci52MS5UZW5hbnQiEgoQTGlzdFJvbGVzUmVxdWVzdCIxChFMaXN0Um9sZXNSZXNwb25zZRIcCgVpdGVtcxgBIAMoCzINLnVzZXIudjEuUm9sZSJCCgRSb2xlEgwKBHJvbGUYASABKAkSLAoLcGVybWlzc2lvbnMYAiADKAsyFy51c2VyLnYxLlJvbGVQZXJtaXNzaW9uIlEKDlJvbGVQZXJtaXNzaW9uEhAKCHJlc291cmNlGAEgASgJEg4KBmFjdGlvbhgCIAEoCRINCgVzY29wZRgDIAEoCRIOCgZzb3VyY2UYBCABKAkiKQoZR2V0Um9sZVBlcm1pc3Npb25zUmVxdWVzdBIMCgRyb2xlGAEgASgJIlgKGkdldFJvbGVQZXJtaXNzaW9uc1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSLAoLcGVybWlzc2lvbnMYAiADKAsyFy51c2VyLnYxLlJvbGVQZXJtaXNzaW9uIlMKGVNldFJvbGVQZXJtaXNzaW9uc1JlcXVlc3QSDAoEcm9sZRgBIAEoCRIoCgtwZXJtaXNzaW9ucxgCIAMoCzITLnVzZXIudjEuUGVybWlzc2lvbiJYChpTZXRSb2xlUGVybWlzc2lvbnNSZXNwb25zZRIMCgRyb2xlGAEgASgJEiwKC3Blcm1pc3Npb25zGAIgAygLMhcudXNlci52MS5Sb2xlUGVybWlzc2lvbiJhChNDcmVhdGVBcGlLZXlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJFChRDcmVhdGVBcGlLZXlSZXNwb25zZRIgCgdhcGlfa2V5GAEgASgLMg8udXNlci52MS5BcGlLZXkSCwoDa2V5GAIgASgJIpQCCgZBcGlLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRyb2xlGAMgASgJEgwKBGhpbnQYBCABKAkSEgoKY3JlYXRlZF9ieRgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKEkxpc3RBcGlLZXlzUmVxdWVzdBISCgVsaW1pdBgBIAEoBUgAiAEBEhMKBmN1cnNvchgCIAEoCUgBiAEBQggKBl9saW1pdEIJCgdfY3Vyc29yIl8KE0xpc3RBcGlLZXlzUmVzcG9uc2USHgoFaXRlbXMYASADKAsyDy51c2VyLnYxLkFwaUtleRIYCgtuZXh0X2N1cnNvchgCIAEoCUgAiAEBQg4KDF9uZXh0X2N1cnNvciIhChNEZWxldGVBcGlLZXlSZXF1ZXN0EgoKAmlkGAEgASgJIhYKFERlbGV0ZUFwaUtleVJlc3BvbnNlIrMCChdMaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBITCgZlbnRpdHkYASABKAlIAIgBARIWCgllbnRpdHlfaWQYAiABKAlIAYgBARIVCghhY3Rvcl9pZBgDIAEoCUgCiAEBEhMKBmFjdGlvbhgEIAEoCUgDiAEBEigKBGZyb20YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgVsaW1pdBgHIAEoBUgEiAEBEhMKBmN1cnNvchgIIAEoCUgFiAEBQgkKB19lbnRpdHlCDAoKX2VudGl0eV9pZEILCglfYWN0b3JfaWRCCQoHX2FjdGlvbkIICgZfbGltaXRCCQoHX2N1cnNvciJoChhMaXN0QXVkaXRFbnRyaWVzUmVzcG9uc2USIgoFaXRlbXMYASADKAsyEy51c2VyLnYxLkF1ZGl0RW50cnkSGAoLbmV4dF9jdXJzb3IYAiABKAlIAIgBAUIOCgxfbmV4dF9jdXJzb3IihQIKCkF1ZGl0RW50cnkSCgoCaWQYASABKAkSLwoLb2NjdXJyZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKCGFjdG9yX2lkGAMgASgJSACIAQESEgoKcmVxdWVzdF9pZBgEIAEoCRIOCgZlbnRpdHkYBSABKAkSEQoJZW50aXR5X2lkGAYgASgJEg4KBmFjdGlvbhgHIAEoCRInCgZiZWZvcmUYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKBWFmdGVyGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEILCglfYWN0b3JfaWQyiQwKC1VzZXJTZXJ2aWNlEk4KDVZhbGlkYXRlVG9rZW4SHS51c2VyLnYxLlZhbGlkYXRlVG9rZW5SZXF1ZXN0Gh4udXNlci52MS5WYWxpZGF0ZVRva2VuUmVzcG9uc2USYgoSR2V0VXNlclBlcm1pc3Npb25zEiIudXNlci52MS5HZXRVc2VyUGVybWlzc2lvbnNSZXF1ZXN0GiMudXNlci52MS5HZXRVc2VyUGVybWlzc2lvbnNSZXNwb25zZSIDkAIBElkKD0NoZWNrUGVybWlzc2lvbhIfLnVzZXIudjEuQ2hlY2tQZXJtaXNzaW9uUmVxdWVzdBogLnVzZXIudjEuQ2hlY2tQZXJtaXNzaW9uUmVzcG9uc2UiA5ACARJBCgdHZXRVc2VyEhcudXNlci52MS5HZXRVc2VyUmVxdWVzdBoYLnVzZXIudjEuR2V0VXNlclJlc3BvbnNlIgOQAgESRwoJTGlzdFVzZXJzEhkudXNlci52MS5MaXN0VXNlcnNSZXF1ZXN0GhoudXNlci52MS5MaXN0VXNlcnNSZXNwb25zZSIDkAIBEkUKCkNyZWF0ZVVzZXISGi51c2VyLnYxLkNyZWF0ZVVzZXJSZXF1ZXN0GhsudXNlci52MS5DcmVhdGVVc2VyUmVzcG9uc2USRQoKVXBkYXRlVXNlchIaLnVzZXIudjEuVXBkYXRlVXNlclJlcXVlc3QaGy51c2VyLnYxLlVwZGF0ZVVzZXJSZXNwb25zZRJFCgpEZWxldGVVc2VyEhoudXNlci52MS5EZWxldGVVc2VyUmVxdWVzdBobLnVzZXIudjEuRGVsZXRlVXNlclJlc3BvbnNlEkUKCkFzc2lnblJvbGUSGi51c2VyLnYxLkFzc2lnblJvbGVSZXF1ZXN0GhsudXNlci52MS5Bc3NpZ25Sb2xlUmVzcG9uc2USWgoRUmVzZXRVc2VyUGFzc3dvcmQSIS51c2VyLnYxLlJlc2V0VXNlclBhc3N3b3JkUmVxdWVzdBoiLnVzZXIudjEuUmVzZXRVc2VyUGFzc3dvcmRSZXNwb25zZRJHCglHZXRUZW5hbnQSGS51c2VyLnYxLkdldFRlbmFudFJlcXVlc3QaGi51c2VyLnYxLkdldFRlbmFudFJlc3BvbnNlIgOQAgESSwoMVXBkYXRlVGVuYW50EhwudXNlci52MS5VcGRhdGVUZW5hbnRSZXF1ZXN0Gh0udXNlci52MS5VcGRhdGVUZW5hbnRSZXNwb25zZRJHCglMaXN0Um9sZXMSGS51c2VyLnYxLkxpc3RSb2xlc1JlcXVlc3QaGi51c2VyLnYxLkxpc3RSb2xlc1Jlc3BvbnNlIgOQAgESYgoSR2V0Um9sZVBlcm1pc3Npb25zEiIudXNlci52MS5HZXRSb2xlUGVybWlzc2lvbnNSZXF1ZXN0GiMudXNlci52MS5HZXRSb2xlUGVybWlzc2lvbnNSZXNwb25zZSIDkAIBEl0KElNldFJvbGVQZXJtaXNzaW9ucxIiLnVzZXIudjEuU2V0Um9sZVBlcm1pc3Npb25zUmVxdWVzdBojLnVzZXIudjEuU2V0Um9sZVBlcm1pc3Npb25zUmVzcG9uc2USSwoMQ3JlYXRlQXBpS2V5EhwudXNlci52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0Gh0udXNlci52MS5DcmVhdGVBcGlLZXlSZXNwb25zZRJNCgtMaXN0QXBpS2V5cxIbLnVzZXIudjEuTGlzdEFwaUtleXNSZXF1ZXN0GhwudXNlci52MS5MaXN0QXBpS2V5c1Jlc3BvbnNlIgOQAgESSwoMRGVsZXRlQXBpS2V5EhwudXNlci52MS5EZWxldGVBcGlLZXlSZXF1ZXN0Gh0udXNlci52MS5EZWxldGVBcGlLZXlSZXNwb25zZRJcChBMaXN0QXVkaXRFbnRyaWVzEiAudXNlci52MS5MaXN0QXVkaXRFbnRyaWVzUmVxdWVzdBohLnVzZXIudjEuTGlzdEF1ZGl0RW50cmllc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_user_v1_auth]);
 
 /**
  * A token to look at.
@@ -21,7 +23,7 @@ export const file_user_v1_user: GenFile = /*@__PURE__*/
  */
 export type ValidateTokenRequest = Message<"user.v1.ValidateTokenRequest"> & {
   /**
-   * The access token, without "Bearer".
+   * The access token or API key, without "Bearer".
    *
    * @generated from field: string token = 1;
    */
@@ -77,11 +79,26 @@ export type ValidateTokenResponse = Message<"user.v1.ValidateTokenResponse"> & {
   sessionId: string;
 
   /**
-   * When the token ends.
+   * When the token ends; unset for an API key without an end.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 6;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * "user" or "apiKey". For a key, user_id is the key's id, and so is session_id.
+   *
+   * @generated from field: string kind = 7;
+   */
+  kind: string;
+
+  /**
+   * Whether the tenant demands a second factor of the role that the user has not set up yet. There are
+   * no permissions then.
+   *
+   * @generated from field: bool second_factor_missing = 8;
+   */
+  secondFactorMissing: boolean;
 };
 
 /**
@@ -176,13 +193,1244 @@ export const GetUserPermissionsResponseSchema: GenMessage<GetUserPermissionsResp
   messageDesc(file_user_v1_user, 4);
 
 /**
- * What services ask about users.
+ * Something to be done, and by whom.
+ *
+ * @generated from message user.v1.CheckPermissionRequest
+ */
+export type CheckPermissionRequest = Message<"user.v1.CheckPermissionRequest"> & {
+  /**
+   * The user; unset for the caller. Asking for another user needs the permission users:read.
+   *
+   * @generated from field: optional string user_id = 1;
+   */
+  userId?: string | undefined;
+
+  /**
+   * What it is done to, such as "contacts".
+   *
+   * @generated from field: string resource = 2;
+   */
+  resource: string;
+
+  /**
+   * What is done, such as "update".
+   *
+   * @generated from field: string action = 3;
+   */
+  action: string;
+};
+
+/**
+ * Describes the message user.v1.CheckPermissionRequest.
+ * Use `create(CheckPermissionRequestSchema)` to create a new message.
+ */
+export const CheckPermissionRequestSchema: GenMessage<CheckPermissionRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 5);
+
+/**
+ * The answer and its reason.
+ *
+ * @generated from message user.v1.CheckPermissionResponse
+ */
+export type CheckPermissionResponse = Message<"user.v1.CheckPermissionResponse"> & {
+  /**
+   * Whether it may be done at all.
+   *
+   * @generated from field: bool allowed = 1;
+   */
+  allowed: boolean;
+
+  /**
+   * "all" or "own" if it may, else unset.
+   *
+   * @generated from field: optional string scope = 2;
+   */
+  scope?: string | undefined;
+
+  /**
+   * Which rule decided: "default", "override", "no_rule", "user_disabled".
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message user.v1.CheckPermissionResponse.
+ * Use `create(CheckPermissionResponseSchema)` to create a new message.
+ */
+export const CheckPermissionResponseSchema: GenMessage<CheckPermissionResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 6);
+
+/**
+ * Which user.
+ *
+ * @generated from message user.v1.GetUserRequest
+ */
+export type GetUserRequest = Message<"user.v1.GetUserRequest"> & {
+  /**
+   * The user; unset for the caller.
+   *
+   * @generated from field: optional string id = 1;
+   */
+  id?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.GetUserRequest.
+ * Use `create(GetUserRequestSchema)` to create a new message.
+ */
+export const GetUserRequestSchema: GenMessage<GetUserRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 7);
+
+/**
+ * The user that was asked for.
+ *
+ * @generated from message user.v1.GetUserResponse
+ */
+export type GetUserResponse = Message<"user.v1.GetUserResponse"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: user.v1.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message user.v1.GetUserResponse.
+ * Use `create(GetUserResponseSchema)` to create a new message.
+ */
+export const GetUserResponseSchema: GenMessage<GetUserResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 8);
+
+/**
+ * Which users, and which page of them.
+ *
+ * @generated from message user.v1.ListUsersRequest
+ */
+export type ListUsersRequest = Message<"user.v1.ListUsersRequest"> & {
+  /**
+   * Only of this role.
+   *
+   * @generated from field: optional string role = 1;
+   */
+  role?: string | undefined;
+
+  /**
+   * Only with this status.
+   *
+   * @generated from field: optional string status = 2;
+   */
+  status?: string | undefined;
+
+  /**
+   * Only those in whose name or e-mail address this occurs.
+   *
+   * @generated from field: optional string q = 3;
+   */
+  q?: string | undefined;
+
+  /**
+   * Users a page, 1 to 100; 25 if unset.
+   *
+   * @generated from field: optional int32 limit = 4;
+   */
+  limit?: number | undefined;
+
+  /**
+   * The last page's next_cursor; unset for the first page.
+   *
+   * @generated from field: optional string cursor = 5;
+   */
+  cursor?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.ListUsersRequest.
+ * Use `create(ListUsersRequestSchema)` to create a new message.
+ */
+export const ListUsersRequestSchema: GenMessage<ListUsersRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 9);
+
+/**
+ * A page of users.
+ *
+ * @generated from message user.v1.ListUsersResponse
+ */
+export type ListUsersResponse = Message<"user.v1.ListUsersResponse"> & {
+  /**
+   * The users.
+   *
+   * @generated from field: repeated user.v1.User items = 1;
+   */
+  items: User[];
+
+  /**
+   * For the next page; unset on the last.
+   *
+   * @generated from field: optional string next_cursor = 2;
+   */
+  nextCursor?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.ListUsersResponse.
+ * Use `create(ListUsersResponseSchema)` to create a new message.
+ */
+export const ListUsersResponseSchema: GenMessage<ListUsersResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 10);
+
+/**
+ * A user to add.
+ *
+ * @generated from message user.v1.CreateUserRequest
+ */
+export type CreateUserRequest = Message<"user.v1.CreateUserRequest"> & {
+  /**
+   * E-mail address, unique in the tenant.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * Name as it is shown.
+   *
+   * @generated from field: string full_name = 2;
+   */
+  fullName: string;
+
+  /**
+   * "admin", "manager", "sales" or "marketing".
+   *
+   * @generated from field: string role = 3;
+   */
+  role: string;
+
+  /**
+   * The first password. Without it the user is invited.
+   *
+   * @generated from field: optional string password = 4;
+   */
+  password?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.CreateUserRequest.
+ * Use `create(CreateUserRequestSchema)` to create a new message.
+ */
+export const CreateUserRequestSchema: GenMessage<CreateUserRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 11);
+
+/**
+ * The user as it was added.
+ *
+ * @generated from message user.v1.CreateUserResponse
+ */
+export type CreateUserResponse = Message<"user.v1.CreateUserResponse"> & {
+  /**
+   * The new user.
+   *
+   * @generated from field: user.v1.User user = 1;
+   */
+  user?: User | undefined;
+
+  /**
+   * One-time token for AcceptInvitation, good for 72 hours, if the user is invited.
+   *
+   * @generated from field: optional string invitation_token = 2;
+   */
+  invitationToken?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.CreateUserResponse.
+ * Use `create(CreateUserResponseSchema)` to create a new message.
+ */
+export const CreateUserResponseSchema: GenMessage<CreateUserResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 12);
+
+/**
+ * What to change.
+ *
+ * @generated from message user.v1.UpdateUserRequest
+ */
+export type UpdateUserRequest = Message<"user.v1.UpdateUserRequest"> & {
+  /**
+   * Which user.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The new name, if set.
+   *
+   * @generated from field: optional string full_name = 2;
+   */
+  fullName?: string | undefined;
+
+  /**
+   * The new e-mail address, if set.
+   *
+   * @generated from field: optional string email = 3;
+   */
+  email?: string | undefined;
+
+  /**
+   * "active" lets a disabled user in again, or invites one again who never had a password;
+   * "disabled" is what DeleteUser does.
+   *
+   * @generated from field: optional string status = 4;
+   */
+  status?: string | undefined;
+
+  /**
+   * The version that the change was made on; ABORTED if the user has another by now.
+   *
+   * @generated from field: optional int32 expected_version = 5;
+   */
+  expectedVersion?: number | undefined;
+};
+
+/**
+ * Describes the message user.v1.UpdateUserRequest.
+ * Use `create(UpdateUserRequestSchema)` to create a new message.
+ */
+export const UpdateUserRequestSchema: GenMessage<UpdateUserRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 13);
+
+/**
+ * The user after the change.
+ *
+ * @generated from message user.v1.UpdateUserResponse
+ */
+export type UpdateUserResponse = Message<"user.v1.UpdateUserResponse"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: user.v1.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message user.v1.UpdateUserResponse.
+ * Use `create(UpdateUserResponseSchema)` to create a new message.
+ */
+export const UpdateUserResponseSchema: GenMessage<UpdateUserResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 14);
+
+/**
+ * Which user to disable.
+ *
+ * @generated from message user.v1.DeleteUserRequest
+ */
+export type DeleteUserRequest = Message<"user.v1.DeleteUserRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The version that was looked at; ABORTED if the user has another by now.
+   *
+   * @generated from field: optional int32 expected_version = 2;
+   */
+  expectedVersion?: number | undefined;
+};
+
+/**
+ * Describes the message user.v1.DeleteUserRequest.
+ * Use `create(DeleteUserRequestSchema)` to create a new message.
+ */
+export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 15);
+
+/**
+ * The user is disabled.
+ *
+ * @generated from message user.v1.DeleteUserResponse
+ */
+export type DeleteUserResponse = Message<"user.v1.DeleteUserResponse"> & {
+};
+
+/**
+ * Describes the message user.v1.DeleteUserResponse.
+ * Use `create(DeleteUserResponseSchema)` to create a new message.
+ */
+export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 16);
+
+/**
+ * Who gets which role.
+ *
+ * @generated from message user.v1.AssignRoleRequest
+ */
+export type AssignRoleRequest = Message<"user.v1.AssignRoleRequest"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * "admin", "manager", "sales" or "marketing".
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * The version that was looked at; ABORTED if the user has another by now.
+   *
+   * @generated from field: optional int32 expected_version = 3;
+   */
+  expectedVersion?: number | undefined;
+};
+
+/**
+ * Describes the message user.v1.AssignRoleRequest.
+ * Use `create(AssignRoleRequestSchema)` to create a new message.
+ */
+export const AssignRoleRequestSchema: GenMessage<AssignRoleRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 17);
+
+/**
+ * The user after the change.
+ *
+ * @generated from message user.v1.AssignRoleResponse
+ */
+export type AssignRoleResponse = Message<"user.v1.AssignRoleResponse"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: user.v1.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message user.v1.AssignRoleResponse.
+ * Use `create(AssignRoleResponseSchema)` to create a new message.
+ */
+export const AssignRoleResponseSchema: GenMessage<AssignRoleResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 18);
+
+/**
+ * Whose password.
+ *
+ * @generated from message user.v1.ResetUserPasswordRequest
+ */
+export type ResetUserPasswordRequest = Message<"user.v1.ResetUserPasswordRequest"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message user.v1.ResetUserPasswordRequest.
+ * Use `create(ResetUserPasswordRequestSchema)` to create a new message.
+ */
+export const ResetUserPasswordRequestSchema: GenMessage<ResetUserPasswordRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 19);
+
+/**
+ * How the user gets in again.
+ *
+ * @generated from message user.v1.ResetUserPasswordResponse
+ */
+export type ResetUserPasswordResponse = Message<"user.v1.ResetUserPasswordResponse"> & {
+  /**
+   * One-time token for AuthService.ResetPassword, good for one hour.
+   *
+   * @generated from field: string reset_token = 1;
+   */
+  resetToken: string;
+};
+
+/**
+ * Describes the message user.v1.ResetUserPasswordResponse.
+ * Use `create(ResetUserPasswordResponseSchema)` to create a new message.
+ */
+export const ResetUserPasswordResponseSchema: GenMessage<ResetUserPasswordResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 20);
+
+/**
+ * Needs nothing but the access token in the metadata.
+ *
+ * @generated from message user.v1.GetTenantRequest
+ */
+export type GetTenantRequest = Message<"user.v1.GetTenantRequest"> & {
+};
+
+/**
+ * Describes the message user.v1.GetTenantRequest.
+ * Use `create(GetTenantRequestSchema)` to create a new message.
+ */
+export const GetTenantRequestSchema: GenMessage<GetTenantRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 21);
+
+/**
+ * The caller's tenant.
+ *
+ * @generated from message user.v1.GetTenantResponse
+ */
+export type GetTenantResponse = Message<"user.v1.GetTenantResponse"> & {
+  /**
+   * The tenant.
+   *
+   * @generated from field: user.v1.Tenant tenant = 1;
+   */
+  tenant?: Tenant | undefined;
+};
+
+/**
+ * Describes the message user.v1.GetTenantResponse.
+ * Use `create(GetTenantResponseSchema)` to create a new message.
+ */
+export const GetTenantResponseSchema: GenMessage<GetTenantResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 22);
+
+/**
+ * The fields of a tenant that can be changed.
+ *
+ * @generated from message user.v1.TenantFields
+ */
+export type TenantFields = Message<"user.v1.TenantFields"> & {
+  /**
+   * Name as it is shown.
+   *
+   * @generated from field: optional string name = 1;
+   */
+  name?: string | undefined;
+
+  /**
+   * IANA name of the time zone, such as "Europe/Berlin".
+   *
+   * @generated from field: optional string time_zone = 2;
+   */
+  timeZone?: string | undefined;
+
+  /**
+   * ISO 3166-1, two letters.
+   *
+   * @generated from field: optional string country = 3;
+   */
+  country?: string | undefined;
+
+  /**
+   * ISO 4217, three letters.
+   *
+   * @generated from field: optional string currency = 4;
+   */
+  currency?: string | undefined;
+
+  /**
+   * Roles that must have a second factor.
+   *
+   * @generated from field: repeated string require_totp = 5;
+   */
+  requireTotp: string[];
+};
+
+/**
+ * Describes the message user.v1.TenantFields.
+ * Use `create(TenantFieldsSchema)` to create a new message.
+ */
+export const TenantFieldsSchema: GenMessage<TenantFields> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 23);
+
+/**
+ * What to change.
+ *
+ * @generated from message user.v1.UpdateTenantRequest
+ */
+export type UpdateTenantRequest = Message<"user.v1.UpdateTenantRequest"> & {
+  /**
+   * The new values. Without update_mask, the fields that are set here change and the others stay.
+   *
+   * @generated from field: user.v1.TenantFields tenant = 1;
+   */
+  tenant?: TenantFields | undefined;
+
+  /**
+   * The fields to change, and no others; one that is unset in `tenant` is cleared (AIP-134).
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+
+  /**
+   * The version that the change was made on; ABORTED if the tenant has another by now.
+   *
+   * @generated from field: optional int32 expected_version = 3;
+   */
+  expectedVersion?: number | undefined;
+};
+
+/**
+ * Describes the message user.v1.UpdateTenantRequest.
+ * Use `create(UpdateTenantRequestSchema)` to create a new message.
+ */
+export const UpdateTenantRequestSchema: GenMessage<UpdateTenantRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 24);
+
+/**
+ * The tenant after the change.
+ *
+ * @generated from message user.v1.UpdateTenantResponse
+ */
+export type UpdateTenantResponse = Message<"user.v1.UpdateTenantResponse"> & {
+  /**
+   * The tenant.
+   *
+   * @generated from field: user.v1.Tenant tenant = 1;
+   */
+  tenant?: Tenant | undefined;
+};
+
+/**
+ * Describes the message user.v1.UpdateTenantResponse.
+ * Use `create(UpdateTenantResponseSchema)` to create a new message.
+ */
+export const UpdateTenantResponseSchema: GenMessage<UpdateTenantResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 25);
+
+/**
+ * Needs nothing but the access token in the metadata.
+ *
+ * @generated from message user.v1.ListRolesRequest
+ */
+export type ListRolesRequest = Message<"user.v1.ListRolesRequest"> & {
+};
+
+/**
+ * Describes the message user.v1.ListRolesRequest.
+ * Use `create(ListRolesRequestSchema)` to create a new message.
+ */
+export const ListRolesRequestSchema: GenMessage<ListRolesRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 26);
+
+/**
+ * All roles.
+ *
+ * @generated from message user.v1.ListRolesResponse
+ */
+export type ListRolesResponse = Message<"user.v1.ListRolesResponse"> & {
+  /**
+   * The roles.
+   *
+   * @generated from field: repeated user.v1.Role items = 1;
+   */
+  items: Role[];
+};
+
+/**
+ * Describes the message user.v1.ListRolesResponse.
+ * Use `create(ListRolesResponseSchema)` to create a new message.
+ */
+export const ListRolesResponseSchema: GenMessage<ListRolesResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 27);
+
+/**
+ * A role and what it may do.
+ *
+ * @generated from message user.v1.Role
+ */
+export type Role = Message<"user.v1.Role"> & {
+  /**
+   * "admin", "manager", "sales" or "marketing".
+   *
+   * @generated from field: string role = 1;
+   */
+  role: string;
+
+  /**
+   * All that it may do.
+   *
+   * @generated from field: repeated user.v1.RolePermission permissions = 2;
+   */
+  permissions: RolePermission[];
+};
+
+/**
+ * Describes the message user.v1.Role.
+ * Use `create(RoleSchema)` to create a new message.
+ */
+export const RoleSchema: GenMessage<Role> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 28);
+
+/**
+ * Something that a role may do in this tenant.
+ *
+ * @generated from message user.v1.RolePermission
+ */
+export type RolePermission = Message<"user.v1.RolePermission"> & {
+  /**
+   * What it is done to, such as "contacts".
+   *
+   * @generated from field: string resource = 1;
+   */
+  resource: string;
+
+  /**
+   * What is done, such as "update".
+   *
+   * @generated from field: string action = 2;
+   */
+  action: string;
+
+  /**
+   * "all", "own", or "none" if it may not.
+   *
+   * @generated from field: string scope = 3;
+   */
+  scope: string;
+
+  /**
+   * "default" or "override".
+   *
+   * @generated from field: string source = 4;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message user.v1.RolePermission.
+ * Use `create(RolePermissionSchema)` to create a new message.
+ */
+export const RolePermissionSchema: GenMessage<RolePermission> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 29);
+
+/**
+ * Which role.
+ *
+ * @generated from message user.v1.GetRolePermissionsRequest
+ */
+export type GetRolePermissionsRequest = Message<"user.v1.GetRolePermissionsRequest"> & {
+  /**
+   * "admin", "manager", "sales" or "marketing".
+   *
+   * @generated from field: string role = 1;
+   */
+  role: string;
+};
+
+/**
+ * Describes the message user.v1.GetRolePermissionsRequest.
+ * Use `create(GetRolePermissionsRequestSchema)` to create a new message.
+ */
+export const GetRolePermissionsRequestSchema: GenMessage<GetRolePermissionsRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 30);
+
+/**
+ * What the role may do.
+ *
+ * @generated from message user.v1.GetRolePermissionsResponse
+ */
+export type GetRolePermissionsResponse = Message<"user.v1.GetRolePermissionsResponse"> & {
+  /**
+   * The role.
+   *
+   * @generated from field: string role = 1;
+   */
+  role: string;
+
+  /**
+   * Every permission there is, also those that the role has not.
+   *
+   * @generated from field: repeated user.v1.RolePermission permissions = 2;
+   */
+  permissions: RolePermission[];
+};
+
+/**
+ * Describes the message user.v1.GetRolePermissionsResponse.
+ * Use `create(GetRolePermissionsResponseSchema)` to create a new message.
+ */
+export const GetRolePermissionsResponseSchema: GenMessage<GetRolePermissionsResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 31);
+
+/**
+ * What a role shall be able to do.
+ *
+ * @generated from message user.v1.SetRolePermissionsRequest
+ */
+export type SetRolePermissionsRequest = Message<"user.v1.SetRolePermissionsRequest"> & {
+  /**
+   * "admin", "manager", "sales" or "marketing".
+   *
+   * @generated from field: string role = 1;
+   */
+  role: string;
+
+  /**
+   * All that it shall be able to do; what is not listed it may not.
+   *
+   * @generated from field: repeated user.v1.Permission permissions = 2;
+   */
+  permissions: Permission[];
+};
+
+/**
+ * Describes the message user.v1.SetRolePermissionsRequest.
+ * Use `create(SetRolePermissionsRequestSchema)` to create a new message.
+ */
+export const SetRolePermissionsRequestSchema: GenMessage<SetRolePermissionsRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 32);
+
+/**
+ * What the role may do now.
+ *
+ * @generated from message user.v1.SetRolePermissionsResponse
+ */
+export type SetRolePermissionsResponse = Message<"user.v1.SetRolePermissionsResponse"> & {
+  /**
+   * The role.
+   *
+   * @generated from field: string role = 1;
+   */
+  role: string;
+
+  /**
+   * Every permission there is, also those that the role has not.
+   *
+   * @generated from field: repeated user.v1.RolePermission permissions = 2;
+   */
+  permissions: RolePermission[];
+};
+
+/**
+ * Describes the message user.v1.SetRolePermissionsResponse.
+ * Use `create(SetRolePermissionsResponseSchema)` to create a new message.
+ */
+export const SetRolePermissionsResponseSchema: GenMessage<SetRolePermissionsResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 33);
+
+/**
+ * An API key to make.
+ *
+ * @generated from message user.v1.CreateApiKeyRequest
+ */
+export type CreateApiKeyRequest = Message<"user.v1.CreateApiKeyRequest"> & {
+  /**
+   * What the key is for.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The role that it bears.
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * When it ends; unset for never.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 3;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message user.v1.CreateApiKeyRequest.
+ * Use `create(CreateApiKeyRequestSchema)` to create a new message.
+ */
+export const CreateApiKeyRequestSchema: GenMessage<CreateApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 34);
+
+/**
+ * The key, this once.
+ *
+ * @generated from message user.v1.CreateApiKeyResponse
+ */
+export type CreateApiKeyResponse = Message<"user.v1.CreateApiKeyResponse"> & {
+  /**
+   * What is kept about it.
+   *
+   * @generated from field: user.v1.ApiKey api_key = 1;
+   */
+  apiKey?: ApiKey | undefined;
+
+  /**
+   * The key itself: "crm_…". It cannot be shown again.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message user.v1.CreateApiKeyResponse.
+ * Use `create(CreateApiKeyResponseSchema)` to create a new message.
+ */
+export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 35);
+
+/**
+ * What is kept about an API key.
+ *
+ * @generated from message user.v1.ApiKey
+ */
+export type ApiKey = Message<"user.v1.ApiKey"> & {
+  /**
+   * UUIDv7.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What the key is for.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The role that it bears.
+   *
+   * @generated from field: string role = 3;
+   */
+  role: string;
+
+  /**
+   * The key's last characters.
+   *
+   * @generated from field: string hint = 4;
+   */
+  hint: string;
+
+  /**
+   * The user who made it, or the API key that did.
+   *
+   * @generated from field: string created_by = 5;
+   */
+  createdBy: string;
+
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 6;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it ends; unset for never.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 7;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * When it was last used, to the minute; unset for never.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 8;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * When it was revoked; unset if it was not.
+   *
+   * @generated from field: google.protobuf.Timestamp revoked_at = 9;
+   */
+  revokedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message user.v1.ApiKey.
+ * Use `create(ApiKeySchema)` to create a new message.
+ */
+export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 36);
+
+/**
+ * Which page of the list.
+ *
+ * @generated from message user.v1.ListApiKeysRequest
+ */
+export type ListApiKeysRequest = Message<"user.v1.ListApiKeysRequest"> & {
+  /**
+   * Keys a page, 1 to 100; 25 if unset.
+   *
+   * @generated from field: optional int32 limit = 1;
+   */
+  limit?: number | undefined;
+
+  /**
+   * The last page's next_cursor; unset for the first page.
+   *
+   * @generated from field: optional string cursor = 2;
+   */
+  cursor?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.ListApiKeysRequest.
+ * Use `create(ListApiKeysRequestSchema)` to create a new message.
+ */
+export const ListApiKeysRequestSchema: GenMessage<ListApiKeysRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 37);
+
+/**
+ * A page of API keys.
+ *
+ * @generated from message user.v1.ListApiKeysResponse
+ */
+export type ListApiKeysResponse = Message<"user.v1.ListApiKeysResponse"> & {
+  /**
+   * The keys.
+   *
+   * @generated from field: repeated user.v1.ApiKey items = 1;
+   */
+  items: ApiKey[];
+
+  /**
+   * For the next page; unset on the last.
+   *
+   * @generated from field: optional string next_cursor = 2;
+   */
+  nextCursor?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.ListApiKeysResponse.
+ * Use `create(ListApiKeysResponseSchema)` to create a new message.
+ */
+export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 38);
+
+/**
+ * Which key to revoke.
+ *
+ * @generated from message user.v1.DeleteApiKeyRequest
+ */
+export type DeleteApiKeyRequest = Message<"user.v1.DeleteApiKeyRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message user.v1.DeleteApiKeyRequest.
+ * Use `create(DeleteApiKeyRequestSchema)` to create a new message.
+ */
+export const DeleteApiKeyRequestSchema: GenMessage<DeleteApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 39);
+
+/**
+ * The key is revoked.
+ *
+ * @generated from message user.v1.DeleteApiKeyResponse
+ */
+export type DeleteApiKeyResponse = Message<"user.v1.DeleteApiKeyResponse"> & {
+};
+
+/**
+ * Describes the message user.v1.DeleteApiKeyResponse.
+ * Use `create(DeleteApiKeyResponseSchema)` to create a new message.
+ */
+export const DeleteApiKeyResponseSchema: GenMessage<DeleteApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 40);
+
+/**
+ * Which entries, and which page of them.
+ *
+ * @generated from message user.v1.ListAuditEntriesRequest
+ */
+export type ListAuditEntriesRequest = Message<"user.v1.ListAuditEntriesRequest"> & {
+  /**
+   * Only of this kind of thing, such as "user".
+   *
+   * @generated from field: optional string entity = 1;
+   */
+  entity?: string | undefined;
+
+  /**
+   * Only of this thing.
+   *
+   * @generated from field: optional string entity_id = 2;
+   */
+  entityId?: string | undefined;
+
+  /**
+   * Only by this user or API key.
+   *
+   * @generated from field: optional string actor_id = 3;
+   */
+  actorId?: string | undefined;
+
+  /**
+   * Only this action, such as "updated".
+   *
+   * @generated from field: optional string action = 4;
+   */
+  action?: string | undefined;
+
+  /**
+   * Only from this moment on.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 5;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * Only before this moment.
+   *
+   * @generated from field: google.protobuf.Timestamp to = 6;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * Entries a page, 1 to 100; 25 if unset.
+   *
+   * @generated from field: optional int32 limit = 7;
+   */
+  limit?: number | undefined;
+
+  /**
+   * The last page's next_cursor; unset for the first page.
+   *
+   * @generated from field: optional string cursor = 8;
+   */
+  cursor?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.ListAuditEntriesRequest.
+ * Use `create(ListAuditEntriesRequestSchema)` to create a new message.
+ */
+export const ListAuditEntriesRequestSchema: GenMessage<ListAuditEntriesRequest> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 41);
+
+/**
+ * A page of the audit log.
+ *
+ * @generated from message user.v1.ListAuditEntriesResponse
+ */
+export type ListAuditEntriesResponse = Message<"user.v1.ListAuditEntriesResponse"> & {
+  /**
+   * The entries.
+   *
+   * @generated from field: repeated user.v1.AuditEntry items = 1;
+   */
+  items: AuditEntry[];
+
+  /**
+   * For the next page; unset on the last.
+   *
+   * @generated from field: optional string next_cursor = 2;
+   */
+  nextCursor?: string | undefined;
+};
+
+/**
+ * Describes the message user.v1.ListAuditEntriesResponse.
+ * Use `create(ListAuditEntriesResponseSchema)` to create a new message.
+ */
+export const ListAuditEntriesResponseSchema: GenMessage<ListAuditEntriesResponse> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 42);
+
+/**
+ * One change.
+ *
+ * @generated from message user.v1.AuditEntry
+ */
+export type AuditEntry = Message<"user.v1.AuditEntry"> & {
+  /**
+   * UUIDv7.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * When it happened.
+   *
+   * @generated from field: google.protobuf.Timestamp occurred_at = 2;
+   */
+  occurredAt?: Timestamp | undefined;
+
+  /**
+   * Who did it; unset for what the service did by itself.
+   *
+   * @generated from field: optional string actor_id = 3;
+   */
+  actorId?: string | undefined;
+
+  /**
+   * The request in which it happened.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+
+  /**
+   * The kind of thing that was changed, such as "user".
+   *
+   * @generated from field: string entity = 5;
+   */
+  entity: string;
+
+  /**
+   * The thing that was changed; of a role, which has no id, the tenant.
+   *
+   * @generated from field: string entity_id = 6;
+   */
+  entityId: string;
+
+  /**
+   * What was done, such as "created", "updated" or "disabled".
+   *
+   * @generated from field: string action = 7;
+   */
+  action: string;
+
+  /**
+   * What it was before; unset for what was made.
+   *
+   * @generated from field: google.protobuf.Struct before = 8;
+   */
+  before?: JsonObject | undefined;
+
+  /**
+   * What it was after; unset for what is gone.
+   *
+   * @generated from field: google.protobuf.Struct after = 9;
+   */
+  after?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message user.v1.AuditEntry.
+ * Use `create(AuditEntrySchema)` to create a new message.
+ */
+export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
+  messageDesc(file_user_v1_user, 43);
+
+/**
+ * Users, and what they may do. Every call but ValidateToken needs an access token or an API key in
+ * the metadata: "authorization: Bearer …".
  *
  * @generated from service user.v1.UserService
  */
 export const UserService: GenService<{
   /**
-   * Whom an access token stands for, now: the session is alive, the user active, the role current.
+   * Whom an access token or an API key stands for, now: its session is alive, its user active.
    * Needs no other credential than the token itself. UNAUTHENTICATED, with the reason "expired",
    * "revoked" or "malformed" in google.rpc.ErrorInfo, if it stands for nobody.
    *
@@ -202,6 +1450,178 @@ export const UserService: GenService<{
     methodKind: "unary";
     input: typeof GetUserPermissionsRequestSchema;
     output: typeof GetUserPermissionsResponseSchema;
+  },
+  /**
+   * Whether somebody may do something, and which rule decided.
+   *
+   * @generated from rpc user.v1.UserService.CheckPermission
+   */
+  checkPermission: {
+    methodKind: "unary";
+    input: typeof CheckPermissionRequestSchema;
+    output: typeof CheckPermissionResponseSchema;
+  },
+  /**
+   * One user; without an id, the caller.
+   *
+   * @generated from rpc user.v1.UserService.GetUser
+   */
+  getUser: {
+    methodKind: "unary";
+    input: typeof GetUserRequestSchema;
+    output: typeof GetUserResponseSchema;
+  },
+  /**
+   * The tenant's users, newest first.
+   *
+   * @generated from rpc user.v1.UserService.ListUsers
+   */
+  listUsers: {
+    methodKind: "unary";
+    input: typeof ListUsersRequestSchema;
+    output: typeof ListUsersResponseSchema;
+  },
+  /**
+   * Adds a user: with a password, or invited. ALREADY_EXISTS if the e-mail address is taken,
+   * PERMISSION_DENIED, here as below, for a role or a user that may do more than the caller.
+   *
+   * @generated from rpc user.v1.UserService.CreateUser
+   */
+  createUser: {
+    methodKind: "unary";
+    input: typeof CreateUserRequestSchema;
+    output: typeof CreateUserResponseSchema;
+  },
+  /**
+   * Changes some fields of a user.
+   *
+   * @generated from rpc user.v1.UserService.UpdateUser
+   */
+  updateUser: {
+    methodKind: "unary";
+    input: typeof UpdateUserRequestSchema;
+    output: typeof UpdateUserResponseSchema;
+  },
+  /**
+   * Disables a user and ends the user's sessions. Nothing is lost; UpdateUser can set it active again.
+   * FAILED_PRECONDITION for the last admin.
+   *
+   * @generated from rpc user.v1.UserService.DeleteUser
+   */
+  deleteUser: {
+    methodKind: "unary";
+    input: typeof DeleteUserRequestSchema;
+    output: typeof DeleteUserResponseSchema;
+  },
+  /**
+   * Gives a user another role, and ends the user's sessions. FAILED_PRECONDITION for the last admin.
+   *
+   * @generated from rpc user.v1.UserService.AssignRole
+   */
+  assignRole: {
+    methodKind: "unary";
+    input: typeof AssignRoleRequestSchema;
+    output: typeof AssignRoleResponseSchema;
+  },
+  /**
+   * Makes a one-time token with which the user can set a new password. Earlier tokens are void then.
+   *
+   * @generated from rpc user.v1.UserService.ResetUserPassword
+   */
+  resetUserPassword: {
+    methodKind: "unary";
+    input: typeof ResetUserPasswordRequestSchema;
+    output: typeof ResetUserPasswordResponseSchema;
+  },
+  /**
+   * The caller's tenant.
+   *
+   * @generated from rpc user.v1.UserService.GetTenant
+   */
+  getTenant: {
+    methodKind: "unary";
+    input: typeof GetTenantRequestSchema;
+    output: typeof GetTenantResponseSchema;
+  },
+  /**
+   * Changes some fields of the caller's tenant.
+   *
+   * @generated from rpc user.v1.UserService.UpdateTenant
+   */
+  updateTenant: {
+    methodKind: "unary";
+    input: typeof UpdateTenantRequestSchema;
+    output: typeof UpdateTenantResponseSchema;
+  },
+  /**
+   * All roles and what they may do in this tenant.
+   *
+   * @generated from rpc user.v1.UserService.ListRoles
+   */
+  listRoles: {
+    methodKind: "unary";
+    input: typeof ListRolesRequestSchema;
+    output: typeof ListRolesResponseSchema;
+  },
+  /**
+   * What a role may do in this tenant.
+   *
+   * @generated from rpc user.v1.UserService.GetRolePermissions
+   */
+  getRolePermissions: {
+    methodKind: "unary";
+    input: typeof GetRolePermissionsRequestSchema;
+    output: typeof GetRolePermissionsResponseSchema;
+  },
+  /**
+   * Sets all that a role may do in this tenant. FAILED_PRECONDITION if no admin could undo it.
+   *
+   * @generated from rpc user.v1.UserService.SetRolePermissions
+   */
+  setRolePermissions: {
+    methodKind: "unary";
+    input: typeof SetRolePermissionsRequestSchema;
+    output: typeof SetRolePermissionsResponseSchema;
+  },
+  /**
+   * Makes an API key, which is shown now and never again.
+   *
+   * @generated from rpc user.v1.UserService.CreateApiKey
+   */
+  createApiKey: {
+    methodKind: "unary";
+    input: typeof CreateApiKeyRequestSchema;
+    output: typeof CreateApiKeyResponseSchema;
+  },
+  /**
+   * The tenant's API keys, newest first.
+   *
+   * @generated from rpc user.v1.UserService.ListApiKeys
+   */
+  listApiKeys: {
+    methodKind: "unary";
+    input: typeof ListApiKeysRequestSchema;
+    output: typeof ListApiKeysResponseSchema;
+  },
+  /**
+   * Revokes an API key, at once and for ever.
+   *
+   * @generated from rpc user.v1.UserService.DeleteApiKey
+   */
+  deleteApiKey: {
+    methodKind: "unary";
+    input: typeof DeleteApiKeyRequestSchema;
+    output: typeof DeleteApiKeyResponseSchema;
+  },
+  /**
+   * What was changed, newest first.
+   *
+   * @generated from rpc user.v1.UserService.ListAuditEntries
+   */
+  listAuditEntries: {
+    methodKind: "unary";
+    input: typeof ListAuditEntriesRequestSchema;
+    output: typeof ListAuditEntriesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_user_v1_user, 0);

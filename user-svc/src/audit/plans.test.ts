@@ -1,0 +1,79 @@
+import { afterAll, expect, test } from "bun:test";
+import { Kysely, PostgresDialect, sql } from "kysely";
+import pg from "pg";
+import { withClient } from "../../../tools/local/database.ts";
+import { testDatabase } from "../../../tools/testing/database.ts";
+import type { DB } from "../tables.gen.ts";
+import { listAuditEntries } from "./queries.ts";
+import type { AuditFilter } from "./schema.ts";
+
+const TENANTS = 10;
+const ENTRIES = 5_000;
+const LIMIT = 10;
+
+const files = await testDatabase();
+const pool = new pg.Pool({ connectionString: files.appUrl, max: 1 });
+const app = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+
+afterAll(async () => {
+  await app.destroy();
+  await files.drop();
+});
+
+/** One entry in a hundred is rare in each of the ways to filter; they are spread over the log. */
+const { tenantId, actorId } = await withClient(files.ownerUrl, async (owner) => {
+  const ids = { tenantId: Bun.randomUUIDv7(), actorId: Bun.randomUUIDv7() };
+  await owner.query(
+    `insert into identity.tenants (tenant_id, slug, name)
+     select case n when 1 then $1::uuid else gen_random_uuid() end, 'tenant-' || n, 'Tenant'
+     from generate_series(1, ${TENANTS}) n`,
+    [ids.tenantId],
+  );
+  await owner.query(
+    `insert into identity.audit_log (tenant_id, audit_id, occurred_at, actor_id, request_id, entity,
+                                     entity_id, action)
+     select tenant_id, gen_random_uuid(), now() - n * interval '1 minute',
+            case n % 100 when 0 then $1::uuid else tenant_id end, 'r',
+            case n % 100 when 1 then 'apiKey' else 'user' end, gen_random_uuid(),
+            case n % 100 when 2 then 'disabled' else 'updated' end
+     from identity.tenants, generate_series(1, ${ENTRIES}) n`,
+    [ids.actorId],
+  );
+  await owner.query("analyze");
+  return ids;
+});
+
+/** How many entries the connection has read from each index. */
+async function counts(db: Kysely<DB>): Promise<Map<string, number>> {
+  const { rows } = await sql<{ index: string; rows: number }>`
+    select relname as index, pg_stat_get_xact_tuples_returned(indexrelid)::int as rows
+    from pg_index join pg_class on pg_class.oid = indexrelid
+    where indrelid = 'identity.audit_log'::regclass`.execute(db);
+  return new Map(rows.map((row) => [row.index, row.rows]));
+}
+
+/** From which indexes a page is read as crm_app, and how many entries of each. */
+async function reads(filter: AuditFilter): Promise<Record<string, number>> {
+  return app.transaction().execute(async (db) => {
+    await sql`select set_config('app.tenant_id', ${tenantId}, true)`.execute(db);
+    const position = { occurredAt: new Date().toISOString(), id: tenantId };
+    const before = await counts(db);
+    const found = await listAuditEntries(db, tenantId, filter, LIMIT, position);
+    const after = await counts(db);
+    expect(found).toHaveLength(LIMIT + 1);
+    const read = [...after].map(
+      ([index, rows]) => [index, rows - (before.get(index) ?? 0)] as const,
+    );
+    return Object.fromEntries(read.filter(([, rows]) => rows > 0));
+  });
+}
+
+test.each<[string, AuditFilter]>([
+  ["audit_log_by_time", {}],
+  ["audit_log_by_time", { from: new Date(Date.now() - 86_400_000), to: new Date() }],
+  ["audit_log_by_actor", { actorId }],
+  ["audit_log_by_entity", { entity: "apiKey" }],
+  ["audit_log_by_action", { action: "disabled" }],
+])("a page is read from %s alone, and no more than the page: %j", async (index, filter) => {
+  expect(await reads(filter)).toEqual({ [index]: LIMIT + 1 });
+});
