@@ -10,7 +10,8 @@ const USAGE = `ADMIN_DATABASE_URL=postgres://… SECRETS_DIR=… bun tools/setup
 Makes the roles crm_owner and crm_app and the database crm, if they are not there, brings both
 schemas up to date, and keeps in SECRETS_DIR what the services read from files:
 app.url (DATABASE_URL_FILE), cursor.secret (CURSOR_SECRET_FILE), encryption.secret
-(ENCRYPTION_SECRET_FILE), token-signing.pem (JWT_SIGNING_KEY_FILE). May be run again at any time.`;
+(ENCRYPTION_SECRET_FILE), token-signing.pem (JWT_SIGNING_KEY_FILE), token-accepted.pem
+(JWT_ACCEPTED_KEYS_FILE; see docs/key-rotation.md). May be run again at any time.`;
 
 /** Prepares a server for the services, where no launcher does: compose, for one. */
 async function main(): Promise<void> {

@@ -104,6 +104,7 @@ async function start(settings: Settings, running: AsyncDisposableStack): Promise
   const crmUrl = `http://127.0.0.1:${crmPort}`;
   const userService = launch("user-svc", userPort, {
     JWT_SIGNING_KEY_FILE: secrets.signingKeyFile,
+    JWT_ACCEPTED_KEYS_FILE: secrets.acceptedKeysFile,
     ENCRYPTION_SECRET: secrets.encryptionSecret,
   });
   const crmService = launch("crm-svc", crmPort, { USER_SVC_URL: userUrl });

@@ -8,6 +8,7 @@ const POLL_MS = 10;
 
 export interface Redis {
   readonly url: string;
+  readonly pid: number;
   /** Resolves, when the server has ended for whatever reason, with how. */
   readonly ended: Promise<string>;
   stop(): Promise<void>;
@@ -39,6 +40,7 @@ export async function startRedis(): Promise<Redis | null> {
   }
   return {
     url: `redis://127.0.0.1:${port}`,
+    pid: server.pid,
     ended: howItEnds(server),
     stop: () => stopProcess(server, "SIGTERM", STOP_TIMEOUT_MS),
   };

@@ -10,6 +10,7 @@ import { session as sessionSchema } from "../../user-svc/src/auth/schema.ts";
 import { userConfig } from "../../user-svc/src/config.ts";
 import { withClient } from "../local/database.ts";
 import { type TestDatabase, testDatabase } from "./database.ts";
+import { type PlantedSecrets, plantedSecrets } from "./planted.ts";
 import { testRedisUrl } from "./redis.ts";
 
 export type Role = "admin" | "manager" | "sales" | "marketing";
@@ -17,6 +18,8 @@ export type Session = ReturnType<typeof sessionSchema.parse>;
 
 /** The password of every user that is made here. */
 export const PASSWORD = "tin-orbit-lemon-73";
+
+const UNLIMITED = "1000000/1s";
 
 /** A tenant that nobody else uses. */
 export interface TestTenant {
@@ -36,8 +39,10 @@ export interface TestServices {
   readonly signingKey: string;
   /** Every line that the services have logged. */
   readonly log: readonly string[];
+  /** What no line of it may hold. */
+  readonly secrets: PlantedSecrets;
   newTenant(): Promise<TestTenant>;
-  /** To be called in `afterAll`. */
+  /** To be called in `afterAll`. Throws if a secret was logged, to the very end. */
   stop(): Promise<void>;
 }
 
@@ -54,6 +59,8 @@ export async function startServices(
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const signingKey = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   const log: string[] = [];
+  const secrets = plantedSecrets();
+  secrets.plant({ password: PASSWORD });
   const destination = { write: (line: string) => void log.push(line) };
   const redisUrl = testRedisUrl();
   const stand = redisUrl === undefined && { keyValue: inProcessStore() };
@@ -64,6 +71,12 @@ export async function startServices(
     DB_MAX_CONNECTIONS: "5",
     REDIS_URL: redisUrl,
     CURSOR_SECRET: "a secret that is good for tests only",
+    // All tests come from one address.
+    LIMIT_PER_SESSION: UNLIMITED,
+    LIMIT_REGISTER_PER_ADDRESS: UNLIMITED,
+    LIMIT_LOGIN_PER_ADDRESS: UNLIMITED,
+    LIMIT_REFRESH_PER_ADDRESS: UNLIMITED,
+    LIMIT_LOGIN_PER_ACCOUNT: UNLIMITED,
     GRACE_SECONDS: "0",
     ...environment,
   };
@@ -73,6 +86,7 @@ export async function startServices(
     ENCRYPTION_SECRET: "another secret that is good for tests only",
     JWT_SIGNING_KEY: signingKey,
     BCRYPT_COST: "4",
+    ...environment,
   };
   const userEnvironment = readConfig(userConfig, userSettings);
   const user = await startService({
@@ -100,21 +114,28 @@ export async function startServices(
     database,
     signingKey,
     log,
-    newTenant: () => newTenant(userUrl, database, `tenant-${++tenants}`),
+    secrets,
+    newTenant: () => newTenant({ userUrl, database, secrets }, `tenant-${++tenants}`),
     async stop() {
       await crm.stop();
       await user.stop();
       await database.drop();
+      const telltale = secrets.findIn(log);
+      if (telltale.length > 0) throw new Error(`secrets were logged:\n${telltale.join("\n")}`);
     },
   };
 }
 
 async function newTenant(
-  userUrl: string,
-  database: TestDatabase,
+  { userUrl, database, secrets }: Pick<TestServices, "userUrl" | "database" | "secrets">,
   slug: string,
 ): Promise<TestTenant> {
-  const admin = await signIn(`${userUrl}/v1/auth/register`, {
+  const signIn = async (path: string, body: object): Promise<Session> => {
+    const session = await post(`${userUrl}${path}`, body);
+    secrets.plant([body, session]);
+    return session;
+  };
+  const admin = await signIn("/v1/auth/register", {
     tenant: { name: `Company ${slug}`, slug },
     email: "admin@company.example",
     password: PASSWORD,
@@ -134,12 +155,12 @@ async function newTenant(
           [admin.tenant.id, Bun.randomUUIDv7(), email, `Some ${role}`, role, hash],
         ),
       );
-      return signIn(`${userUrl}/v1/auth/login`, { tenant: slug, email, password: PASSWORD });
+      return signIn("/v1/auth/login", { tenant: slug, email, password: PASSWORD });
     },
   };
 }
 
-async function signIn(url: string, body: object): Promise<Session> {
+async function post(url: string, body: object): Promise<Session> {
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },

@@ -6,7 +6,7 @@ import {
   contactHitPage,
   contactPage,
 } from "../../../crm-svc/src/contacts/schema.ts";
-import { type ApiOperation, nothing, withQuery } from "./operation.ts";
+import { type ApiOperation, ifMatch, nothing, withQuery } from "./operation.ts";
 
 const { method } = ContactService;
 
@@ -88,10 +88,6 @@ export const deleteContact: ApiOperation<null> = {
   answer: () => null,
   value: nothing,
 };
-
-function ifMatch(version: JsonValue | undefined): Record<string, string> {
-  return version === undefined ? {} : { "if-match": `"${version}"` };
-}
 
 /** A merge patch names its fields by having them; the address is merged field by field. */
 function maskOf(patch: JsonObject): string[] {

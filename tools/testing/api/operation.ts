@@ -1,8 +1,8 @@
-import type { DescMessage, DescMethodUnary, JsonObject } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodUnary, JsonObject, JsonValue } from "@bufbuild/protobuf";
 
 /** A request as the REST contract writes it. */
 export interface RestRequest {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With its parameters filled in, and the query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -44,3 +44,8 @@ export const nothing = {
     return null;
   },
 };
+
+/** Headers that make a change on this version only, if one is given. */
+export function ifMatch(version: JsonValue | undefined): Record<string, string> {
+  return version === undefined ? {} : { "if-match": `"${version}"` };
+}

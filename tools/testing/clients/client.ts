@@ -26,6 +26,8 @@ export interface Refusal {
   readonly fields: readonly string[];
   /** Further facts, by name; what is not text is JSON. */
   readonly facts: Readonly<Record<string, string>>;
+  /** The headers that say when to come back, as far as there are any. */
+  readonly retry: Readonly<Record<string, string>>;
 }
 
 export type Outcome<Value> = Success<Value> | Refusal;
@@ -60,6 +62,15 @@ export function headersOf({ token, idempotencyKey }: CallOptions): Record<string
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }),
   };
+}
+
+export function retryHeadersOf(headers: Headers): Record<string, string> {
+  return Object.fromEntries(
+    ["retry-after", "ratelimit", "ratelimit-policy"].flatMap((name) => {
+      const value = headers.get(name);
+      return value === null ? [] : [[name, value]];
+    }),
+  );
 }
 
 /** The id that every response bears. */

@@ -1,7 +1,11 @@
 import { fromJson } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { FAILURES } from "@crm/platform/errors";
-import { BadRequestSchema, ErrorInfoSchema } from "@crm/proto/google/rpc/error_details_pb";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from "@crm/proto/google/rpc/error_details_pb";
 import { type Client, headersOf, requestIdOf, type Urls, urlOf } from "./client.ts";
 import { answerOf, rpcRefusal } from "./messages.ts";
 
@@ -39,11 +43,16 @@ export function connectClient(
         if (!(error instanceof ConnectError)) throw error;
         const [info] = error.findDetails(ErrorInfoSchema);
         const [badRequest] = error.findDetails(BadRequestSchema);
+        const [retryInfo] = error.findDetails(RetryInfoSchema);
         return rpcRefusal(operation, {
           status: Code[error.code],
           message: error.rawMessage,
           headers: error.metadata,
-          details: { info, violations: badRequest?.fieldViolations ?? [] },
+          details: {
+            info,
+            violations: badRequest?.fieldViolations ?? [],
+            retryDelay: retryInfo?.retryDelay,
+          },
         });
       }
     },

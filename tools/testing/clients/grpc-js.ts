@@ -122,9 +122,11 @@ function detailsOf(types: PackageDefinition, metadata: Metadata): RpcDetails {
     return any && decode<Detail>(types, name, any.value);
   };
   const badRequest = found<{ fieldViolations: RpcDetails["violations"] }>("google.rpc.BadRequest");
+  const retryInfo = found<Pick<RpcDetails, "retryDelay">>("google.rpc.RetryInfo");
   return {
     info: found("google.rpc.ErrorInfo"),
     violations: badRequest?.fieldViolations ?? [],
+    retryDelay: retryInfo?.retryDelay,
   };
 }
 

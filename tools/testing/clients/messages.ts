@@ -1,6 +1,6 @@
 import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { ApiOperation } from "../api/operation.ts";
-import { type Refusal, requestIdOf } from "./client.ts";
+import { type Refusal, requestIdOf, retryHeadersOf } from "./client.ts";
 
 /**
  * The answer that a response message stands for, in REST's form. `message` may come from any protobuf
@@ -32,15 +32,40 @@ function fieldValue(field: DescField, value: unknown): JsonValue {
   if (field.message === undefined || typeof value !== "object") {
     throw new Error(`${field.toString()} has a type that no answer of these services has`);
   }
+  if (field.message.typeName === "google.protobuf.Struct") return structValue(value);
   if (field.message.typeName !== "google.protobuf.Timestamp") return fieldsOf(field.message, value);
   const [seconds, nanos] = ["seconds", "nanos"].map((part) => Number(Reflect.get(value, part)));
   return new Date((seconds ?? 0) * 1_000 + (nanos ?? 0) / 1e6).toISOString();
+}
+
+/**
+ * protobuf-es gives a Struct as the object that it stands for, other libraries as the message that it
+ * is: with `fields`, which no object of these services has.
+ */
+function structValue(struct: object): JsonObject {
+  const fields: unknown = Reflect.get(struct, "fields");
+  if (typeof fields !== "object" || fields === null) return struct as JsonObject;
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, jsonOf(value)] as const),
+  );
+}
+
+/** A google.protobuf.Value: the one of its kinds that is set. */
+function jsonOf(message: object): JsonValue {
+  const [set] = Object.entries(message);
+  if (set === undefined) throw new Error("a Value has no kind");
+  const [kind, value] = set;
+  if (kind === "nullValue") return null;
+  if (kind === "structValue") return structValue(value);
+  return kind === "listValue" ? (value.values ?? []).map(jsonOf) : value;
 }
 
 /** The details of google.rpc that a failed call came with. */
 export interface RpcDetails {
   readonly info: { readonly reason: string; readonly metadata: Record<string, string> } | undefined;
   readonly violations: readonly { readonly field: string; readonly reason: string }[];
+  /** Of RetryInfo. */
+  readonly retryDelay: { readonly seconds: number | bigint } | undefined;
 }
 
 /** A failed call in the common form. Throws if it has not the details of the contract. */
@@ -48,11 +73,15 @@ export function rpcRefusal(
   operation: ApiOperation<unknown>,
   call: { status: string; message: string; headers: Headers; details: RpcDetails },
 ): Refusal {
-  const { info, violations } = call.details;
+  const { info, violations, retryDelay } = call.details;
   if (info === undefined) throw new Error(`${call.status} without ErrorInfo: ${call.message}`);
   const { requestId, ...facts } = info.metadata;
   if (requestId !== requestIdOf(call.headers)) {
     throw new Error(`ErrorInfo has the request id ${requestId}, its response another one`);
+  }
+  const retry = retryHeadersOf(call.headers);
+  if (retry["retry-after"] !== retryDelay?.seconds.toString()) {
+    throw new Error(`RetryInfo says ${retryDelay?.seconds} s, Retry-After ${retry["retry-after"]}`);
   }
   const body = operation.body ?? "";
   return {
@@ -65,5 +94,6 @@ export function rpcRefusal(
       return `${inBody ? field.slice(body.length).replace(/^\./, "") : field} ${reason}`;
     }),
     facts,
+    retry,
   };
 }

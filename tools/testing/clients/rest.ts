@@ -1,7 +1,15 @@
-import { connect } from "node:http2";
+import { connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from "node:http2";
 import { text } from "node:stream/consumers";
 import { FAILURES } from "@crm/platform/errors";
-import { type Client, headersOf, type Refusal, requestIdOf, type Urls, urlOf } from "./client.ts";
+import {
+  type Client,
+  headersOf,
+  type Refusal,
+  requestIdOf,
+  retryHeadersOf,
+  type Urls,
+  urlOf,
+} from "./client.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -13,6 +21,8 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
+  /** Of gRPC alone, and only over HTTP/2. */
+  readonly trailers: Headers;
 }
 
 /** Carries requests over one version of HTTP. */
@@ -25,7 +35,8 @@ export interface Http {
 export const http1: Http = {
   async send(url, request) {
     const response = await fetch(url, request);
-    return { status: response.status, headers: response.headers, body: await response.text() };
+    const { status, headers } = response;
+    return { status, headers, body: await response.text(), trailers: new Headers() };
   },
   close() {},
 };
@@ -36,21 +47,32 @@ export function http2(origin: string): Http {
   return {
     async send(url, { method, headers, body }) {
       const { pathname, search } = new URL(url);
-      const stream = session.request({ ":method": method, ":path": pathname + search, ...headers });
-      const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
-      stream.on("response", resolve);
-      stream.on("error", reject);
+      const target = { ":method": method, ":path": pathname + search };
+      // Else a DELETE would end without its body.
+      const stream = session.request({ ...target, ...headers }, { endStream: body === undefined });
+      const answered = Promise.withResolvers<IncomingHttpHeaders & IncomingHttpStatusHeader>();
+      const trailers = new Headers();
+      stream.on("response", answered.resolve);
+      stream.on("trailers", (received) => {
+        for (const [name, value] of headersFrom(received)) trailers.set(name, value);
+      });
+      stream.on("error", answered.reject);
       stream.end(body);
-      const { ":status": status, ...received } = await promise;
-      const named = Object.entries(received).filter(([name]) => !name.startsWith(":"));
+      const received = await answered.promise;
       return {
-        status: Number(status),
-        headers: new Headers(named.map(([name, value]) => [name, String(value)])),
+        status: received[":status"] ?? 0,
+        headers: headersFrom(received),
         body: await text(stream),
+        trailers,
       };
     },
     close: () => session.close(),
   };
+}
+
+function headersFrom(received: IncomingHttpHeaders): Headers {
+  const named = Object.entries(received).filter(([name]) => !name.startsWith(":"));
+  return new Headers(named.map(([name, value]) => [name, String(value)]));
 }
 
 /** A client of the REST contract. `httpFor` opens what carries requests to a service. */
@@ -115,5 +137,6 @@ export function refusal({ status, headers, body }: HttpResponse): Refusal {
         typeof fact === "string" ? fact : JSON.stringify(fact),
       ]),
     ),
+    retry: retryHeadersOf(headers),
   };
 }
