@@ -77,10 +77,11 @@ export async function openEnvironment(): Promise<Environment> {
       log: join(directory, `${name}.log`),
     });
 
+  const postgresVersion = await serverVersion(database.ownerUrl);
   const held = opened.move();
   return {
     database,
-    postgresVersion: await serverVersion(database.ownerUrl),
+    postgresVersion,
     redis: redis !== null,
     startUserSvc: () =>
       service("user-svc", {

@@ -139,12 +139,14 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
         connection((query) =>
           withClient(async (client) => {
             const setting = tenantSetting(bounds);
-            const [, , result] = await inOrder([
-              client.query("BEGIN READ ONLY"),
-              client.query(setting),
-              client.query(timed(named(query), bounds)),
-              client.query("COMMIT"),
-            ]);
+            const [, , result] = await inOrder(
+              inOneFlush(client, () => [
+                client.query("BEGIN READ ONLY"),
+                client.query(setting),
+                client.query(timed(named(query), bounds)),
+                client.query("COMMIT"),
+              ]),
+            );
             return result;
           }),
         ),
@@ -157,9 +159,10 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
   ): Promise<T> {
     return withClient(async (client) => {
       const setting = tenantSetting(bounds);
-      // Not awaited: the first statement follows in the same flush, and is refused if these fail.
-      const opening = [client.query("BEGIN"), client.query(setting)] as const;
-      const opened = inOrder(opening);
+      // Not awaited: the first statement follows at once, and is refused if these fail.
+      const opened = inOrder(
+        inOneFlush(client, () => [client.query("BEGIN"), client.query(setting)]),
+      );
       // Thrown below, by a statement or before the commit; here only kept from counting as unhandled.
       opened.catch(() => {});
       const tenantConnection = connection(async (query) => {
@@ -217,6 +220,17 @@ const POWER_QUERY = `
     ) then 'owns tables'
   end as reason
   from pg_roles r where r.rolname = current_user`;
+
+/** Lets what `send` sends leave as one write; pg itself gathers no more than one statement's messages. */
+function inOneFlush<const Sent>(client: pg.PoolClient, send: () => Sent): Sent {
+  const { stream } = client.connection;
+  stream.cork();
+  try {
+    return send();
+  } finally {
+    stream.uncork();
+  }
+}
 
 /**
  * Awaits statements that were sent together. All of them settle before the first error is thrown,
