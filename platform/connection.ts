@@ -1,6 +1,12 @@
 import type { Socket } from "bun";
 import { type MessageScanner, messageScanner } from "./message-scanner.ts";
 
+/**
+ * What a request's head may have, in bytes (of HTTP/2: as RFC 9113 §6.5.2 counts). Far more than any
+ * needs, so that a token of whatever length gets the answer that every wrong token gets.
+ */
+export const MAX_HEAD_BYTES = 131_072;
+
 /** Who is at the other end of a connection. */
 export interface Client {
   /** IP address; an IPv4 one that arrived as IPv4-mapped IPv6 is written as IPv4. */
@@ -73,6 +79,24 @@ export function newConnection(front: Socket<Connection>, headMs: number): Connec
 export function unsent(socket: Socket<Connection> | undefined, bytes: Buffer): Buffer | undefined {
   const written = socket ? socket.write(bytes) : -1;
   return written === -1 || written === bytes.length ? undefined : bytes.subarray(written);
+}
+
+/** Sends to the server behind, and pauses the client if there is no room. */
+export function sendBack(c: Connection, bytes: Buffer): void {
+  c.toBack = c.toBack ? Buffer.concat([c.toBack, bytes]) : unsent(c.back, bytes);
+  if (c.toBack) c.front.pause();
+}
+
+/** Sends to the client, and pauses the server behind if there is no room. */
+export function sendFront(c: Connection, bytes: Buffer): void {
+  c.toFront = c.toFront ? Buffer.concat([c.toFront, bytes]) : unsent(c.front, bytes);
+  if (c.toFront) c.back?.pause();
+}
+
+/** Gives a connection so many milliseconds more from now on. */
+export function extend(c: Connection, ms: number): void {
+  c.deadline = performance.now() + ms;
+  c.received = 0;
 }
 
 /** Ends a connection after an error that is nobody's at the other ends: it must cost no more. */

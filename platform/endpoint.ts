@@ -54,6 +54,8 @@ export interface Endpoint {
   attempt<T>(run: (transport: Transport) => Promise<T>, bounds: Bounds): Promise<Attempt<T>>;
   /** Forgets the address: no more probes, no more metrics. Tries that are under way go on. */
   drop(): void;
+  /** The same, and ends the connection with all tries that are under way. */
+  close(): void;
 }
 
 /**
@@ -106,12 +108,18 @@ export function openEndpoint(address: string, options: EndpointOptions): Endpoin
     return attempt;
   }
 
+  function drop(): void {
+    dropped = true;
+    metrics.peerBreakers.remove(labels);
+  }
+
   return {
     usable: () => breaker.state === CircuitState.Closed,
     attempt: (run, bounds) => breaker.execute(() => judge(run(connection.transport), bounds)),
-    drop() {
-      dropped = true;
-      metrics.peerBreakers.remove(labels);
+    drop,
+    close() {
+      drop();
+      connection.session.abort();
     },
   };
 }

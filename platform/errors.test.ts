@@ -18,6 +18,7 @@ test("each failure is what the contract's table says", () => {
     "415 InvalidArgument",
     "422 InvalidArgument",
     "429 ResourceExhausted",
+    "431 ResourceExhausted",
     "500 Internal",
     "503 Unavailable",
     "504 DeadlineExceeded",

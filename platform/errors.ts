@@ -18,6 +18,7 @@ export const FAILURES = {
   mediaType: { status: 415, rpc: Code.InvalidArgument, title: "Unsupported media type" },
   invalid: { status: 422, rpc: Code.InvalidArgument, title: "Not acceptable" },
   rateLimited: { status: 429, rpc: Code.ResourceExhausted, title: "Too many requests" },
+  headTooLarge: { status: 431, rpc: Code.ResourceExhausted, title: "Head too large" },
   internal: { status: 500, rpc: Code.Internal, title: "Internal error" },
   unavailable: { status: 503, rpc: Code.Unavailable, title: "Unavailable" },
   deadline: { status: 504, rpc: Code.DeadlineExceeded, title: "Deadline exceeded" },

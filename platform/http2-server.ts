@@ -7,7 +7,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { Client } from "./connection.ts";
+import { type Client, MAX_HEAD_BYTES } from "./connection.ts";
 import { LOOPBACK, type SplicePort } from "./splice.ts";
 
 /** Answers one stream. */
@@ -19,21 +19,27 @@ export type Http2Handler = (
 
 export interface Http2Server {
   readonly port: number;
-  /** Tells the clients to open no more streams; each connection ends with its last stream. */
-  goAway(): void;
+  /**
+   * Tells the clients to open no more streams; those that are on their way are still answered, for
+   * `noticeMs` (RFC 9113 §6.8). Then each connection ends with its last stream.
+   */
+  goAway(noticeMs: number): NodeJS.Timeout;
   /** Ends all that is left. */
   stop(): Promise<void>;
 }
 
+/** In GOAWAY, excludes no stream. */
+const LAST_STREAM = 2 ** 31 - 1;
 /** RFC 9113 §6.5.2. The default of node:http2 on Bun admits 10,000 streams at once. */
-const SETTINGS = { maxConcurrentStreams: 100, maxHeaderListSize: 16_384 };
+const SETTINGS = { maxConcurrentStreams: 100, maxHeaderListSize: MAX_HEAD_BYTES };
 
 /**
  * Serves HTTP/2 on a loopback port, for connections that come through `front` and no other.
  *
  * Of the known abuses, node:http2 on Bun 1.4.5 was seen to end the session by itself after 1,000
- * resets (CVE-2023-44487), PINGs or SETTINGS in a burst, after as many empty DATA frames, after too
- * large a header block, and after some hundred streams beyond the limit.
+ * resets (CVE-2023-44487), PINGs or SETTINGS in a burst, after as many empty DATA frames, and after
+ * some hundred streams beyond the limit. It resets a stream whose header list is too large, and ends
+ * the session (COMPRESSION_ERROR) at a field of 64 KiB or more, which its HPACK decoder cannot hold.
  */
 export async function serveHttp2(
   handler: Http2Handler,
@@ -83,8 +89,11 @@ export async function serveHttp2(
 
   return {
     port: address.port,
-    goAway() {
-      for (const session of sessions) session.close();
+    goAway(noticeMs) {
+      for (const session of sessions) session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM);
+      return setTimeout(() => {
+        for (const session of sessions) session.close();
+      }, noticeMs);
     },
     async stop() {
       for (const session of sessions) session.destroy();

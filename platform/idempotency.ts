@@ -1,5 +1,8 @@
 import { createHash, createHmac } from "node:crypto";
 import { type Kysely, sql } from "kysely";
+import type { z } from "zod";
+import type { AttributedChange, FailedChange } from "./change.ts";
+import type { RequestContext } from "./context.ts";
 import { Failure, malformed } from "./errors.ts";
 import { seal, unseal } from "./seal.ts";
 
@@ -7,52 +10,87 @@ import { seal, unseal } from "./seal.ts";
 const KEPT = "24 hours";
 const SEALED_FOR = "idempotent-answer";
 
-/** A request as it is kept. What it says can be read by nobody but who sends the key once more. */
+/** A request as it is kept. What it says can be read by nobody but who sends all of it once more. */
 export interface IdempotentRequest {
   readonly schema: string;
   readonly tenantId: string;
   readonly actorId: string;
-  /** As the client sent it: to be stored nowhere. */
-  readonly key: string;
   readonly keyHash: string;
   /** Of the operation's name and input: the same key with another one is a mistake. */
   readonly fingerprint: Buffer;
-  /** Whether the answer holds what only this client may read. Then it is sealed under the key. */
-  readonly secretOutput: boolean;
+  /** What a secret answer is sealed under: to be stored nowhere. Null for an answer that is none. */
+  readonly sealingKey: string | null;
 }
 
-/** Throws `malformed` if the key has not the form of one. */
+/**
+ * Keeps a request and its answer unreadable, also with a copy of the database: whoever knows
+ * `serverSecret`, the key and the whole input can compare and unseal, and nobody else. Without
+ * the secret, a password in the input could be guessed where a client's keys are not random.
+ *
+ * Throws `malformed` if the key has not the form of one.
+ */
 export function idempotentRequest(
-  of: Pick<IdempotentRequest, "schema" | "tenantId" | "actorId" | "key" | "secretOutput">,
+  of: Pick<IdempotentRequest, "schema" | "tenantId" | "actorId"> & {
+    readonly key: string;
+    readonly secretOutput: boolean;
+    readonly serverSecret: string;
+  },
   name: string,
   input: unknown,
 ): IdempotentRequest {
-  if (!/^[\x21-\x7e]{1,255}$/.test(of.key)) {
+  const { key, secretOutput, serverSecret, ...rest } = of;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw malformed(
       "invalid_idempotency_key",
       "Idempotency-Key must be 1 to 255 visible ASCII characters.",
     );
   }
+  const request = createHmac("sha256", serverSecret)
+    .update(JSON.stringify(["idempotent-request", key, name, input]))
+    .digest("base64url");
   return {
-    ...of,
-    keyHash: createHash("sha256").update(of.key).digest("base64url"),
-    // Keyed: a plain hash of the input would let passwords in it be guessed, cheaper than by bcrypt.
-    fingerprint: createHmac("sha256", of.key)
-      .update(JSON.stringify([name, input]))
-      .digest(),
+    ...rest,
+    keyHash: createHash("sha256").update(key).digest("base64url"),
+    fingerprint: createHash("sha256").update(request).digest(),
+    sealingKey: secretOutput ? request : null,
   };
 }
 
 /**
- * The answer that was given to this key before, as JSON, or null if this is the first time. Until
- * the transaction ends the key is held: a second request with it, meanwhile, fails as in flight.
+ * Makes a change once: a request that was answered before gets that answer again, and changes nothing.
+ * Until the transaction ends the key is held: a second request with it, meanwhile, fails as
+ * `inFlight`. A failure is not kept, so the request may be sent again.
  *
- * Throws `inFlight`, and `invalid` if the key was used for another request.
+ * Throws `invalid` if the key was used for another request. But who shows no good credential is told
+ * that and nothing else, as without a key: else it would tell, past all limits, which one is good.
  */
-export async function claimKey(
+export async function once<Tables, Output>(
+  tables: Kysely<Tables>,
+  context: Pick<RequestContext<unknown>, "replayed">,
+  request: IdempotentRequest,
+  output: z.ZodType<Output>,
+  change: () => Promise<AttributedChange<Output> | FailedChange>,
+): Promise<AttributedChange<Output> | FailedChange> {
+  const db = tables.withTables<never>();
+  const former = await claimKey(db, request);
+  if (former !== null && former.answer !== null) {
+    context.replayed = true;
+    // `null` is how the absence of an answer was kept.
+    const answer = output.parse(JSON.parse(former.answer) ?? undefined);
+    return { output: answer, actorId: null, audit: [] };
+  }
+  if (former !== null) return refuseReuse(change);
+  const changed = await change();
+  if ("failure" in changed) return changed;
+  await keepAnswer(db, request, JSON.stringify(changed.output ?? null));
+  return changed;
+}
+
+/** What was asked for with this key before; the answer (JSON) is null if it was something else. */
+async function claimKey(
   db: Kysely<never>,
   request: IdempotentRequest,
-): Promise<string | null> {
+): Promise<{ readonly answer: string | null } | null> {
   // Two statements: the second one's snapshot is younger than the lock, so it sees whatever the
   // former holder of the lock has committed.
   const [held, stored] = await Promise.all([holdKey(db, request), findKey(db, request)]);
@@ -65,16 +103,27 @@ export async function claimKey(
     );
   }
   if (stored === undefined) return null;
-  if (!request.fingerprint.equals(stored.fingerprint)) {
-    throw new Failure(
-      "invalid",
-      "idempotency_key_reused",
-      "This Idempotency-Key was used for another request: use a new key for each request.",
-    );
+  if (!request.fingerprint.equals(stored.fingerprint)) return { answer: null };
+  const { sealingKey } = request;
+  if (sealingKey === null) return { answer: stored.response };
+  return { answer: unseal(Buffer.from(stored.response, "base64"), sealingKey, SEALED_FOR) };
+}
+
+/** Makes the change, to see whether the credential is good; what it changes is rolled back. */
+async function refuseReuse(
+  change: () => Promise<AttributedChange<unknown> | FailedChange>,
+): Promise<FailedChange> {
+  try {
+    const changed = await change();
+    if ("failure" in changed) return changed;
+  } catch (thrown) {
+    if (!(thrown instanceof Failure) || thrown.kind === "unauthenticated") throw thrown;
   }
-  return request.secretOutput
-    ? unseal(Buffer.from(stored.response, "base64"), request.key, SEALED_FOR)
-    : stored.response;
+  throw new Failure(
+    "invalid",
+    "idempotency_key_reused",
+    "This Idempotency-Key was used for another request: use a new key for each request.",
+  );
 }
 
 async function holdKey(db: Kysely<never>, request: IdempotentRequest): Promise<boolean> {
@@ -97,15 +146,15 @@ async function findKey(
 }
 
 /** Keeps the answer (JSON), in the transaction that it describes; drops the tenant's outdated ones. */
-export async function keepAnswer(
+async function keepAnswer(
   db: Kysely<never>,
   request: IdempotentRequest,
   response: string,
 ): Promise<void> {
   const table = sql.table(`${request.schema}.idempotency_keys`);
-  const kept = request.secretOutput
-    ? seal(response, request.key, SEALED_FOR).toString("base64")
-    : response;
+  const { sealingKey } = request;
+  const kept =
+    sealingKey === null ? response : seal(response, sealingKey, SEALED_FOR).toString("base64");
   await sql`
     delete from ${table}
     where tenant_id = ${request.tenantId}::uuid and created_at <= now() - ${KEPT}::interval`.execute(

@@ -39,6 +39,8 @@ export interface IdentityClient {
   authenticate(token: string, context: RequestContext<unknown>): Promise<Actor>;
   /** Resolves when user-svc answers; else throws. */
   ping(): Promise<void>;
+  /** Ends its connections; to be called when nobody asks it any more. */
+  stop(): Promise<void>;
 }
 
 /** What user-svc was asked about a token, once for all who want to know it. */
@@ -112,7 +114,7 @@ export async function identityClient(options: {
       forget(() => true);
     },
     malformed: () => metrics.revocations.inc({ outcome: "malformed" }),
-  }).catch((error: unknown) => log.warn({ event: "revocations_not_heard", err: error }));
+  });
 
   function find(key: string): Validation | undefined {
     const found = validations.get(key);
@@ -194,6 +196,9 @@ export async function identityClient(options: {
       await knock(transport, {}).catch((error: unknown) => {
         if (ConnectError.from(error).code !== Code.Unauthenticated) throw error;
       });
+    },
+    async stop() {
+      transport.close();
     },
   };
 }

@@ -1,4 +1,5 @@
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
 
 /** What counting by scripts needs of node-redis; the commands have no deadline. */
@@ -9,23 +10,17 @@ export interface RedisCommands {
 }
 
 /**
- * Short-lived facts that all instances share, and messages between them. Nothing is here that could
- * not be lost: PostgreSQL is the truth.
+ * What all instances share for a short time: messages between them, and counts. Nothing is here that
+ * could not be lost: PostgreSQL is the truth.
  */
 export interface KeyValueStore {
-  get(key: string): Promise<string | null>;
-  set(key: string, value: string, ttlMs: number): Promise<void>;
-  delete(key: string): Promise<void>;
   publish(channel: string, message: string): Promise<void>;
   /**
-   * Messages are not kept: who is not connected while one is sent does not get it. `missed` is
-   * called after each time that this may have happened.
+   * Hears a channel's messages from as soon as the store is there. They are not kept: who does not
+   * listen while one is sent does not get it. `listening` is called each time that listening has
+   * begun; what was sent before that may be lost.
    */
-  subscribe(
-    channel: string,
-    listener: (message: string) => void,
-    missed?: () => void,
-  ): Promise<void>;
+  subscribe(channel: string, listener: (message: string) => void, listening: () => void): void;
   /** Resolves when the store answers; else throws. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -36,11 +31,13 @@ export interface KeyValueStore {
 /** No caller waits longer than this for Redis; what needs it does without it then. */
 const COMMAND_TIMEOUT_MS = 1_000;
 const RECONNECT_MAX_MS = 2_000;
+/** Between tries to subscribe, which a server refuses that is still loading its data. */
+const RESUBSCRIBE_MS = 500;
 
 export interface RedisOptions {
   readonly url: string;
   readonly password: string | undefined;
-  /** Called on every failed connection; reconnecting goes on for ever. */
+  /** Called on every failed connection or subscription; trying again goes on for ever. */
   readonly onError: (error: Error) => void;
 }
 
@@ -58,44 +55,47 @@ export function redisStore(options: RedisOptions): KeyValueStore {
     },
   });
   const subscriber = client.duplicate();
+  let closed = false;
   for (const each of [client, subscriber]) {
     each.on("error", options.onError);
     each.connect().catch(options.onError);
   }
+
+  /** Resolves when it is subscribed. From then on node-redis does it again with each connection. */
+  async function subscribed(channel: string, listener: (message: string) => void): Promise<void> {
+    while (!closed) {
+      try {
+        if (!subscriber.isReady) await once(subscriber, "ready");
+        return await inTime(subscriber.subscribe(channel, listener));
+      } catch (error) {
+        options.onError(error instanceof Error ? error : new Error(String(error)));
+        await sleep(RESUBSCRIBE_MS, undefined, { ref: false });
+      }
+    }
+  }
+
   return {
-    get: (key) => inTime(client.get(key)),
-    set: async (key, value, ttlMs) => {
-      await inTime(client.set(key, value, { expiration: { type: "PX", value: ttlMs } }));
-    },
-    delete: async (key) => {
-      await inTime(client.del(key));
-    },
     publish: async (channel, message) => {
       await inTime(client.publish(channel, message));
     },
-    async subscribe(channel, listener, missed) {
-      await whenReady(subscriber, () => subscriber.subscribe(channel, listener));
-      // A connection is ready when all channels are subscribed to again.
-      if (missed !== undefined) subscriber.on("ready", missed);
+    subscribe(channel, listener, listening) {
+      void subscribed(channel, listener).then(() => {
+        if (closed) return;
+        // A connection is ready when all channels are subscribed to again.
+        subscriber.on("ready", listening);
+        listening();
+      });
     },
     ping: async () => {
       await inTime(client.ping());
     },
     async close() {
+      closed = true;
       client.destroy();
       subscriber.destroy();
     },
     redis: client,
   };
-}
-
-/** Subscribing is asked for once, at start, when the connection may not be there yet. */
-async function whenReady(
-  client: { readonly isReady: boolean; once(event: "ready", listener: () => void): unknown },
-  subscribe: () => Promise<void>,
-): Promise<void> {
-  if (!client.isReady) await new Promise<void>((resolve) => client.once("ready", resolve));
-  await subscribe();
 }
 
 /** node-redis has no timeout for a command that is already sent. */
@@ -114,28 +114,14 @@ async function inTime<T>(reply: Promise<T>): Promise<T> {
 
 /** The same within one process, for development without Redis. */
 export function inProcessStore(): KeyValueStore {
-  const values = new Map<string, { readonly value: string; readonly until: number }>();
   const channels = new EventEmitter();
   return {
-    async get(key) {
-      const kept = values.get(key);
-      if (kept === undefined || kept.until <= Date.now()) {
-        values.delete(key);
-        return null;
-      }
-      return kept.value;
-    },
-    async set(key, value, ttlMs) {
-      values.set(key, { value, until: Date.now() + ttlMs });
-    },
-    async delete(key) {
-      values.delete(key);
-    },
     async publish(channel, message) {
       channels.emit(channel, message);
     },
-    async subscribe(channel, listener) {
+    subscribe(channel, listener, listening) {
       channels.on(channel, listener);
+      listening();
     },
     async ping() {},
     async close() {

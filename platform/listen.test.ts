@@ -181,6 +181,53 @@ describe("HTTP/1.1", () => {
     }
   });
 
+  /** Answers with how many characters the header `x` has. */
+  const lengthOfX: ListenOptions["fetch"] = (request) =>
+    new Response(String(request.headers.get("x")?.length));
+
+  test("takes a head of 100 KB", async () => {
+    const { port } = await started({ fetch: lengthOfX });
+    const response = await fetch(`http://127.0.0.1:${port}/`, {
+      headers: { x: "x".repeat(100_000) },
+    });
+    expect(await response.text()).toBe("100000");
+  });
+
+  test.each([
+    ["in one piece", [200_000]],
+    ["in pieces", Array.from({ length: 200 }, () => 1_000)],
+    ["without an end", Array.from({ length: 2_000 }, () => 10_000)],
+  ])("answers a head that is too large, %s, and closes", async (_, pieces) => {
+    const { port } = await started({ fetch: lengthOfX });
+    const client = rawClient(port);
+    // Not only the first request of a connection.
+    client.socket.write("GET / HTTP/1.1\r\nHost: a\r\nx: 1234567\r\n\r\n");
+    await client.receives("\r\n\r\n7");
+    client.socket.write("GET / HTTP/1.1\r\nHost: a\r\nx: ");
+    for (const length of pieces) client.socket.write(Buffer.alloc(length, "x"));
+    client.socket.write("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await client.closed;
+    const [, , ...answers] = client.received().split("HTTP/1.1 ");
+    expect(answers).toHaveLength(1);
+    const [head = "", body = ""] = answers[0]?.split("\r\n\r\n") ?? [];
+    const headers = new Headers(
+      head
+        .split("\r\n")
+        .slice(1)
+        .map((line): [string, string] => [line.split(": ")[0] ?? "", line.split(": ")[1] ?? ""]),
+    );
+    expect(head).toStartWith("431 Request Header Fields Too Large\r\n");
+    expect(headers.get("content-type")).toStartWith("application/problem+json");
+    expect(headers.get("connection")).toBe("close");
+    expect(headers.get("content-length")).toBe(String(body.length));
+    expect(JSON.parse(body)).toMatchObject({
+      status: 431,
+      code: "header_fields_too_large",
+      requestId: headers.get("x-request-id"),
+    });
+    client.socket.destroy();
+  });
+
   test("says nothing of a fault but that there was one", async () => {
     const { port } = await started({ fetch: () => Promise.reject(new Error("secret")) });
     const warned = once(process, "warning");
@@ -254,6 +301,28 @@ describe("HTTP/2 with prior knowledge", () => {
     }
     await client.closed;
     expect((await askHttp2(`http://127.0.0.1:${port}`, "/after")).status).toBe(200);
+  });
+
+  test("takes a field of 60 KB; one of 100 KB, which HPACK cannot decode here, ends its session alone", async () => {
+    const { port } = await started();
+    const other = connect(`http://127.0.0.1:${port}`);
+    await once(other, "remoteSettings");
+    const outcome = async (length: number): Promise<unknown> => {
+      const session = connect(`http://127.0.0.1:${port}`, { maxSendHeaderBlockLength: 1 << 20 });
+      await once(session, "remoteSettings");
+      const stream = session.request({ ":path": "/", x: "Q".repeat(length) });
+      const answered = Promise.withResolvers<unknown>();
+      stream.on("error", () => {});
+      stream.on("response", (headers) => answered.resolve(headers[":status"]));
+      session.on("error", ({ message }) => answered.resolve(message));
+      return answered.promise.finally(() => session.destroy());
+    };
+    expect(await outcome(60_000)).toBe(200);
+    const code = constants.NGHTTP2_COMPRESSION_ERROR;
+    expect(await outcome(100_000)).toBe(`Session closed with error code ${code}`);
+    const stream = other.request({ ":path": "/other" });
+    expect(await new Response(stream).text()).toBe("GET /other  127.0.0.1.");
+    other.close();
   });
 
   test("frees the stream of a request that was answered before its body had ended", async () => {

@@ -1,6 +1,9 @@
+import http, { STATUS_CODES } from "node:http";
 import type { Server } from "bun";
-import { type Client, ipAddress } from "./connection.ts";
+import { type Client, ipAddress, MAX_HEAD_BYTES } from "./connection.ts";
+import { asFailure, Failure, malformed } from "./errors.ts";
 import { type Http2Handler, serveHttp2 } from "./http2-server.ts";
+import { problem, problemParts } from "./problem.ts";
 import { LOOPBACK, openSplicePort, type SpliceLimits, type SplicePort } from "./splice.ts";
 
 export type { Client };
@@ -20,6 +23,12 @@ export const DEFAULT_LIMITS: ListenLimits = {
   maxBodyBytes: 1 << 30,
 };
 
+/**
+ * How long clients of HTTP/2 have to hear that they are to go elsewhere, or half the grace if that is
+ * less. Those that heard are gone at once; a busy machine may take more than a second to.
+ */
+const NOTICE_MS = 5_000;
+
 export interface ListenOptions {
   /** The shared port; 0 takes any free one. */
   readonly port: number;
@@ -37,6 +46,12 @@ export interface ListenOptions {
 export interface Listener {
   readonly port: number;
   readonly httpPort?: number;
+  /**
+   * From now on the connection of each answer over HTTP/1.1 is closed after it, so that clients open
+   * their next one somewhere else before this port closes: a connection that is closed while idle may
+   * meet a request that is on its way.
+   */
+  drain(): void;
   /**
    * Stops accepting, closes idle connections, lets requests in flight end (HTTP/2 clients are told
    * by GOAWAY), and after `graceMs` cuts the rest. Resolves when everything is closed.
@@ -61,12 +76,16 @@ export interface Listener {
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  // Of the whole process, and 16 KiB unless it is told (bun run --max-http-header-size); Bun takes the
+  // assignment, though Node's types know of none. The one byte more is never reached.
+  Reflect.set(http, "maxHeaderSize", MAX_HEAD_BYTES + 1);
   let closing = false;
   await using opened = new AsyncDisposableStack();
 
   async function answer(request: Request, client: Client): Promise<Response> {
     // A Host that makes no URL (RFC 9112 §3.2), on which every handler would stumble.
-    if (!URL.canParse(request.url)) return refusal(400, "The Host header must name a host.");
+    if (!URL.canParse(request.url))
+      return refusal(malformed("invalid_host", "The Host header must name a host."));
     const response = await options.fetch(request, client);
     if (closing) response.headers.set("connection", "close");
     return response;
@@ -75,7 +94,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const http1 = serveHttp1(LOOPBACK, 0, limits, (request, server) => {
     const peer = server.requestIP(request);
     const client = front.arrived(peer?.address, peer?.port);
-    if (!client) return refusal(403, "Use the service's own port.");
+    if (!client) {
+      return refusal(new Failure("forbidden", "internal_port", "Use the service's own port."));
+    }
     // Off, because Bun would drop an upload slower than 16 KiB/s; the shared port has its rules.
     server.timeout(request, 0);
     return answer(request, client);
@@ -104,6 +125,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       port: options.port,
       http1Port: http1.port ?? 0,
       http2Port: http2.port,
+      headTooLarge,
       limits,
     }),
   );
@@ -112,12 +134,16 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     port: front.port,
     ...(plain?.port !== undefined && { httpPort: plain.port }),
+    drain() {
+      closing = true;
+    },
     async close(graceMs) {
       closing = true;
-      http2.goAway();
+      const told = http2.goAway(Math.min(NOTICE_MS, graceMs / 2));
       const cut = setTimeout(() => plain?.stop(true), graceMs);
       await Promise.all([front.close(graceMs), plain?.stop()]);
       clearTimeout(cut);
+      clearTimeout(told);
       await servers.disposeAsync();
     },
   };
@@ -138,7 +164,7 @@ function serveHttp1(
     maxRequestBodySize: limits.maxBodyBytes,
     error(error) {
       process.emitWarning(error);
-      return refusal(500, "An error on our side.");
+      return refusal(asFailure(error));
     },
   });
 }
@@ -166,8 +192,25 @@ function bind<Bound>(
 }
 
 /** What the listener itself answers, where no handler can. */
-function refusal(status: number, message: string): Response {
-  return new Response(`${message}\n`, { status, headers: { connection: "close" } });
+function refusal(failure: Failure): Response {
+  const response = problem(failure, Bun.randomUUIDv7());
+  response.headers.set("connection", "close");
+  return response;
+}
+
+/** The same where there is no server yet, as HTTP/1.1 writes it. */
+function headTooLarge(): Buffer {
+  const failure = new Failure(
+    "headTooLarge",
+    "header_fields_too_large",
+    `The request's head has more than ${MAX_HEAD_BYTES} bytes: send less in its headers.`,
+  );
+  const { status, headers, body } = problemParts(failure, Bun.randomUUIDv7());
+  const fields = { ...headers, "content-length": Buffer.byteLength(body), connection: "close" };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
+  return Buffer.from(
+    [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, "", body].join("\r\n"),
+  );
 }
 
 /** Bun.serve counts in whole seconds, at most 255. */

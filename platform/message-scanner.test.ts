@@ -69,6 +69,24 @@ test("says where in a message the bytes have stopped", () => {
   expect(positions).toEqual(["head", "head", "body", "body", "start"]);
 });
 
+test("says how long a head is, and not what follows it", () => {
+  const heads = ["POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"];
+  const bytes = Buffer.from(heads.join("a\r\nb"));
+  for (let cut = 1; cut < bytes.length; cut += 1) {
+    const requests = scanner();
+    const lengths: number[] = [];
+    for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
+      for (let at = requests.next(piece, 0); at !== -1; at = requests.next(piece, at)) {
+        lengths.push(requests.headLength);
+      }
+    }
+    expect(lengths).toEqual(heads.map(({ length }) => length));
+  }
+  const endless = scanner();
+  for (let count = 0; count < 10; count += 1) endless.next(Buffer.alloc(1_000, "a"), 0);
+  expect(endless.headLength).toBe(10_000);
+});
+
 test("a body without an announced end lasts until the connection ends", () => {
   const responses = messageScanner(() => Infinity);
   expect(responses.next(Buffer.from("HTTP/1.1 200 OK\r\n\r\nabc\r\n\r\n"), 0)).toBe(-1);

@@ -5,6 +5,8 @@ export type BodyLength = number | "chunked";
 export interface MessageScanner {
   /** Where the bytes so far have stopped: between two messages, in a head, or in a body. */
   readonly position: "start" | "head" | "body";
+  /** Bytes so far of the head that this is in, or was in last. */
+  readonly headLength: number;
   /** Reads `bytes` from `from` on; the offset just past the message's end, or -1 if it goes on. */
   next(bytes: Buffer, from: number): number;
 }
@@ -26,6 +28,7 @@ export function messageScanner(
   bodyLength: (firstLine: string, announced: BodyLength | undefined) => BodyLength | undefined,
 ): MessageScanner {
   let position: MessageScanner["position"] = "start";
+  let headLength = 0;
   let firstLine: string | undefined;
   let announced: BodyLength | undefined;
   /** The beginning of a line whose end has not come yet. */
@@ -66,10 +69,16 @@ export function messageScanner(
     get position() {
       return position;
     },
+    get headLength() {
+      return headLength;
+    },
     next(bytes, from) {
       let at = from;
       while (at < bytes.length) {
-        if (position === "start") position = "head";
+        if (position === "start") {
+          position = "head";
+          headLength = 0;
+        }
         let ended = false;
         if (skip > 0) {
           const step = Math.min(skip, bytes.length - at);
@@ -79,6 +88,7 @@ export function messageScanner(
         } else {
           const lf = bytes.indexOf(LF, at);
           const stop = lf === -1 ? bytes.length : lf;
+          if (position === "head") headLength += Math.min(stop + 1, bytes.length) - at;
           if (line.length < MAX_LINE)
             line += bytes.toString("latin1", at, Math.min(stop, at + MAX_LINE));
           at = stop + 1;

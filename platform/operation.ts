@@ -1,37 +1,26 @@
 import type { Kysely } from "kysely";
 import type { z } from "zod";
 import { networkOf } from "./address.ts";
-import { type AuditEntry, insertAuditEntries } from "./audit.ts";
+import { type Access, type Admission, type AdmissionServices, admit } from "./admission.ts";
+import {
+  type AttributedChange,
+  type Change,
+  type ChangeServices,
+  changeTenant,
+  type FailedChange,
+} from "./change.ts";
 import type { Actor, RequestContext, Scope } from "./context.ts";
-import type { Database } from "./database.ts";
-import { deadlineExceeded, Failure, unauthenticated } from "./errors.ts";
-import { claimKey, idempotentRequest, keepAnswer } from "./idempotency.ts";
+import { deadlineExceeded, unauthenticated } from "./errors.ts";
+import { type IdempotentRequest, idempotentRequest, once } from "./idempotency.ts";
 import { parseInput } from "./input.ts";
 import type { Limit } from "./limits.ts";
 import { limited, noted } from "./refusals.ts";
-import type { SecurityEvent, SecurityEvents } from "./security-events.ts";
 
-/** What operations need of the service that they belong to. */
-export interface OperationServices<Tables> {
-  readonly database: Database<Tables>;
-  /** Who a bearer token stands for. Throws `unauthenticated` (always the same) or `unavailable`. */
-  authenticate(token: string, context: RequestContext<unknown>): Promise<Actor>;
-  /** By name. `session` is for whatever somebody who is signed in does. */
-  readonly limits: { readonly session: Limit };
-  readonly securityEvents: SecurityEvents<Tables>;
-}
-
-/**
- * What a caller must be: signed in by whatever credential, signed in as a person (`session`: no API
- * key; `anySession`: also one who must set up a second factor first), or of a role that may do this to
- * a resource.
- */
-export type Access = "signedIn" | "session" | "anySession" | `${string}:${string}`;
-
-/** Proof that the caller was let in; only `admit` makes it, and `run` asks for it. */
-interface Admission {
-  readonly actor: Actor | null;
-  readonly scope: Scope;
+/** What operations need of the service that they belong to; limits are by name. */
+export interface OperationServices<Tables> extends AdmissionServices, ChangeServices<Tables> {
+  readonly securityEvents: ChangeServices<Tables>["securityEvents"];
+  /** Keeps what an idempotency key stands for unreadable; see `idempotentRequest`. */
+  readonly idempotencySecret: string;
 }
 
 /**
@@ -44,6 +33,8 @@ export interface Operation<Services, Output> {
   readonly access: Access | "anyone";
   readonly input: z.ZodType;
   readonly output: z.ZodType<Output>;
+  /** Said only of what anybody may call: whether it takes an idempotency key. */
+  readonly takesKey?: boolean;
   /** Throws `unauthenticated` or `forbidden`. */
   admit(context: RequestContext<Services>): Promise<Admission>;
   /** Throws a Failure; whatever else it throws is a bug. */
@@ -66,26 +57,36 @@ export interface OperationScope<Services, Tables> {
   readonly ownerOnly: string | null;
 }
 
-/** A change cannot be returned without its traces; an empty list says that nothing changed. */
-export interface Change<Output> {
-  readonly output: Output;
-  readonly audit: AuditEntry | readonly AuditEntry[];
-  /** What a security reviewer asks for: kept with the change, and logged once it is committed. */
-  readonly events?: readonly SecurityEvent[];
-  /** What others must hear of it, once it is certain. It may be lost: the tables are the truth. */
-  readonly afterCommit?: () => Promise<void>;
-}
-
-/** A change and the user who made it; null for what the service does by itself. */
-export interface AttributedChange<Output> extends Change<Output> {
-  readonly actorId: string | null;
-}
-
 /** Opens a tenant's transaction for an operation that nobody is signed in to yet. */
 export type EnterTenant<Tables> = <Result>(
   tenantId: string,
-  change: (db: Kysely<Tables>) => Promise<AttributedChange<Result>>,
+  change: (db: Kysely<Tables>) => Promise<AttributedChange<Result> | FailedChange>,
 ) => Promise<Result>;
+
+/** An answer that was made under the request's idempotency key; only an `AnswerOnce` makes it. */
+interface Answered<Output> {
+  readonly answered: Output;
+}
+
+/**
+ * The same for the change that the operation is about, which happens once for each idempotency key of
+ * the tenant; see `once`. What is checked in it need not hold any more when the request is repeated
+ * (an invitation is good once); what must hold (a password) is checked before.
+ */
+export type AnswerOnce<Tables, Output> = (
+  tenantId: string,
+  change: (db: Kysely<Tables>) => Promise<AttributedChange<Output> | FailedChange>,
+) => Promise<Answered<Output>>;
+
+/** What the body of an operation is given that nobody is signed in to yet. */
+export interface AnonymousScope<Services, Tables, Output> {
+  readonly context: RequestContext<Services>;
+  readonly enterTenant: EnterTenant<Tables>;
+  readonly answerOnce: AnswerOnce<Tables, Output>;
+}
+
+/** In the place of a user's id where nobody is signed in. */
+const NOBODY = "00000000-0000-0000-0000-000000000000";
 
 /**
  * The ways to define an operation of a service whose audit log and idempotency keys are in `schema`.
@@ -137,47 +138,53 @@ export function operations<Tables, Services extends OperationServices<Tables>>(s
     return operation(definition, async (context, { actor, scope }, input) => {
       if (actor === null) throw unauthenticated();
       const { tenantId, userId: actorId } = actor;
-      const key = context.idempotencyKey;
-      const request =
-        key === undefined
-          ? null
-          : idempotentRequest({ schema, tenantId, actorId, key, secretOutput }, name, input);
+      const request = idempotent(context, { tenantId, actorId, secretOutput }, name, input);
       // Without `prepare`, Prepared is undefined.
       const prepared = (await definition.prepare?.({ context, actor }, input)) as Prepared;
-      return changeTenant(context, tenantId, async (db) => {
-        const former = request && (await claimKey(untyped(db), request));
-        if (former !== null) {
-          context.replayed = true;
-          // `null` is how the absence of an answer was kept.
-          const output = definition.output.parse(JSON.parse(former) ?? undefined);
-          return { output, audit: [], actorId };
-        }
+      return changeTenant(schema, context, tenantId, async (db) => {
         const ownerOnly = ownerOf(actor, scope);
-        const change = await definition.run({ context, db, actor, ownerOnly }, input, prepared);
-        if (request) await keepAnswer(untyped(db), request, JSON.stringify(change.output ?? null));
-        return { ...change, actorId };
+        const change = async () => ({
+          ...(await definition.run({ context, db, actor, ownerOnly }, input, prepared)),
+          actorId,
+        });
+        return request === null ? change() : once(db, context, request, definition.output, change);
       });
     });
   }
 
   /**
    * What can be asked without being signed in. There is no tenant until the body enters one, by
-   * what it was shown (a password, a token); changes are audited there as everywhere.
+   * what it was shown (a password, a token); changes are audited there as everywhere. It answers with
+   * what lets somebody in, so what is kept of the answer is sealed.
    */
   function anonymous<Input extends z.ZodType, Output>(
     definition: Definition<Input, Output> & {
       /** How often it may be asked from one address (of IPv6: one /64). Null says: without end. */
       readonly limit: LimitName | null;
-      readonly run: (
-        scope: { readonly context: Context; readonly enterTenant: EnterTenant<Tables> },
-        input: z.output<Input>,
-      ) => Promise<Output>;
-    },
+    } & (
+        | {
+            /** Whether it takes an idempotency key, as all does that changes something. */
+            readonly takesKey: true;
+            readonly run: (
+              scope: AnonymousScope<Services, Tables, Output>,
+              input: z.output<Input>,
+            ) => Promise<Answered<Output>>;
+          }
+        | {
+            readonly takesKey: false;
+            readonly run: (
+              scope: { readonly context: Context },
+              input: z.output<Input>,
+            ) => Promise<Output>;
+          }
+      ),
   ): Operation<Services, Output> {
     return operation({ ...definition, access: "anyone" }, (context, _admission, input) => {
-      const enterTenant: EnterTenant<Tables> = (tenantId, change) =>
-        changeTenant(context, tenantId, change);
-      const run = () => definition.run({ context, enterTenant }, input);
+      const run = async (): Promise<Output> => {
+        if (!definition.takesKey) return definition.run({ context }, input);
+        const scope = anonymousScope(context, definition, input);
+        return (await definition.run(scope, input)).answered;
+      };
       if (definition.limit === null) return run();
       const limits: Readonly<Record<string, Limit>> = context.services.limits;
       const limit = limits[definition.limit];
@@ -186,16 +193,51 @@ export function operations<Tables, Services extends OperationServices<Tables>>(s
     });
   }
 
+  function anonymousScope<Input extends z.ZodType, Output>(
+    context: Context,
+    { name, output }: Definition<Input, Output>,
+    input: z.output<Input>,
+  ): AnonymousScope<Services, Tables, Output> {
+    return {
+      context,
+      enterTenant: (tenantId, change) => changeTenant(schema, context, tenantId, change),
+      async answerOnce(tenantId, change) {
+        const by = { tenantId, actorId: NOBODY, secretOutput: true };
+        const request = idempotent(context, by, name, input);
+        const answered = await changeTenant<Tables, Output>(schema, context, tenantId, (db) =>
+          request === null ? change(db) : once(db, context, request, output, () => change(db)),
+        );
+        return { answered };
+      },
+    };
+  }
+
+  /** Null if the request has no idempotency key. */
+  function idempotent(
+    { idempotencyKey: key, services }: Context,
+    by: Pick<IdempotentRequest, "tenantId" | "actorId"> & { readonly secretOutput: boolean },
+    name: string,
+    input: unknown,
+  ): IdempotentRequest | null {
+    if (key === undefined) return null;
+    const serverSecret = services.idempotencySecret;
+    return idempotentRequest({ schema, key, serverSecret, ...by }, name, input);
+  }
+
   function operation<Input extends z.ZodType, Output>(
-    definition: Definition<Input, Output> & { readonly access: Access | "anyone" },
+    definition: Definition<Input, Output> & {
+      readonly access: Access | "anyone";
+      readonly takesKey?: boolean;
+    },
     run: (context: Context, admission: Admission, input: z.output<Input>) => Promise<Output>,
   ): Operation<Services, Output> {
-    const { name, access, input, output } = definition;
+    const { name, access, input, output, takesKey } = definition;
     return {
       name,
       access,
       input,
       output,
+      ...(takesKey !== undefined && { takesKey }),
       admit: (context) => noted(context, name, () => admit(context, name, access)),
       run: (context, admission, raw) =>
         beforeDeadline(context, () =>
@@ -204,68 +246,11 @@ export function operations<Tables, Services extends OperationServices<Tables>>(s
     };
   }
 
-  async function admit(
-    context: Context,
-    name: string,
-    access: Access | "anyone",
-  ): Promise<Admission> {
-    if (access === "anyone") return { actor: null, scope: "own" };
-    if (context.token === undefined) throw unauthenticated();
-    const actor = await context.services.authenticate(context.token, context);
-    context.actor = actor;
-    const { session } = context.services.limits;
-    return limited(context, name, session, actor.sessionId, async () => authorize(actor, access));
-  }
-
-  function authorize(actor: Actor, access: Access): Admission {
-    const personal = access === "session" || access === "anySession";
-    if (personal && actor.kind !== "user") {
-      throw new Failure("forbidden", "forbidden", "This is for users: an API key has no session.");
-    }
-    if (actor.secondFactorMissing && access !== "anySession") {
-      throw new Failure(
-        "forbidden",
-        "second_factor_enrolment_required",
-        `The company demands a second factor of the role ${actor.role}: set one up first.`,
-      );
-    }
-    const signedIn = access === "signedIn" || personal;
-    const scope = signedIn ? "own" : actor.permissions.get(access);
-    if (scope === undefined) {
-      throw new Failure("forbidden", "forbidden", `The role ${actor.role} may not do ${access}.`, {
-        facts: { permission: access },
-      });
-    }
-    return { actor, scope };
-  }
-
-  /** The one place where rows of a tenant are changed: with their traces, or not at all. */
-  async function changeTenant<Output>(
-    context: Context,
-    tenantId: string,
-    change: (db: Kysely<Tables>) => Promise<AttributedChange<Output>>,
-  ): Promise<Output> {
-    const { requestId, services } = context;
-    const origin = { ...context, tenantId };
-    const changed = await services.database.transaction(boundsOf(tenantId, context), async (db) => {
-      const result = await change(db);
-      const { audit, actorId } = result;
-      const entries = "entity" in audit ? [audit] : audit;
-      await insertAuditEntries(untyped(db), schema, { tenantId, actorId, requestId }, entries);
-      await services.securityEvents.keep(db, origin, result.events ?? []);
-      return result;
-    });
-    for (const event of changed.events ?? []) services.securityEvents.tell(origin, event);
-    await changed.afterCommit?.().catch((error: unknown) => {
-      context.log.warn({ event: "message_lost", requestId, err: error });
-    });
-    return changed.output;
-  }
-
   return { read, write, anonymous };
 }
 
-function ownerOf(actor: Actor, scope: Scope): string | null {
+/** The user whose rows alone are within the scope; null where it is all of them. */
+export function ownerOf(actor: Actor, scope: Scope): string | null {
   return scope === "own" ? actor.userId : null;
 }
 
@@ -273,16 +258,11 @@ function boundsOf(tenantId: string, { deadline }: RequestContext<unknown>) {
   return { tenantId, deadline };
 }
 
-/** Audit and idempotency name their tables themselves, so that they serve every service's. */
-function untyped<Tables>(db: Kysely<Tables>): Kysely<never> {
-  return db.withTables<never>();
-}
-
 /**
  * Answers by the deadline even if something below does not keep to it; what it does then is lost.
  * A client that has gone needs no answer, so only the time counts here.
  */
-async function beforeDeadline<T>(
+export async function beforeDeadline<T>(
   { deadline }: RequestContext<unknown>,
   run: () => Promise<T>,
 ): Promise<T> {

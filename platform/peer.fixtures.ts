@@ -31,6 +31,7 @@ export async function peerClient(urls: readonly string[], options: Partial<PeerO
   const users = createClient(UserService, transport);
   return {
     call: (token = "token", bounds?: CallOptions) => users.validateToken({ token }, bounds),
+    close: () => transport.close(),
     read: (userId: string) => users.getUserPermissions({ userId }),
     /** By address: 0 closed, 1 open, 2 half open. */
     async breakers() {

@@ -197,6 +197,27 @@ describe("several addresses", () => {
     expect(client.logged("peer_not_resolved")).toBe(1);
   });
 
+  test("of a client that was closed are looked up no more, and keep no connection", async () => {
+    const peer = await peerAt(opened);
+    const lookups = { closed: 0, open: 0 };
+    const lookUp = (name: keyof typeof lookups) => async () => {
+      lookups[name] += 1;
+      return [peer.url];
+    };
+    const closed = await peerClient(["http://users.example"], { resolve: lookUp("closed") });
+    await closed.call();
+    expect(peer.open).toBe(1);
+    closed.close();
+    await eventually(async () => peer.open === 0, 5_000);
+    expect(await codeOf(closed.call())).toBe("Unavailable");
+    expect(await closed.breakers()).toEqual({});
+    // Opened later, so it is later that this one looks again.
+    const open = await peerClient(["http://users.example"], { resolve: lookUp("open") });
+    await eventually(async () => lookups.open === 2, 15_000);
+    expect(lookups.closed).toBe(1);
+    open.close();
+  });
+
   test("are those that a URL's name stands for", async () => {
     expect(await addressesOf("http://127.0.0.1:8080")).toEqual(["http://127.0.0.1:8080"]);
     expect(await addressesOf("http://127.0.0.1/")).toEqual(["http://127.0.0.1:80"]);

@@ -26,6 +26,11 @@ export interface PeerOptions extends EndpointOptions {
   readonly resolve?: (url: string) => Promise<readonly string[]>;
 }
 
+export interface PeerTransport extends Transport {
+  /** Looks no more names up, probes no more, and closes the connections: no call can be made then. */
+  close(): void;
+}
+
 /** One call as it is tried. */
 interface Call<T> {
   readonly run: (transport: Transport, timeoutMs: number) => Promise<T>;
@@ -46,15 +51,17 @@ interface Call<T> {
  * All of it ends by the call's `timeoutMs` (three seconds without), and each try carries what is
  * left of it as its own. `signal` cancels at the peer too.
  *
- * Resolves once it has looked the names up, which it repeats every five seconds.
+ * Resolves once it has looked the names up, which it repeats every five seconds until it is closed.
  */
-export async function peerTransport(options: PeerOptions): Promise<Transport> {
+export async function peerTransport(options: PeerOptions): Promise<PeerTransport> {
   const { peer, urls, metrics, log, resolve = addressesOf } = options;
   const repeatable = new Set<unknown>(options.repeatable);
   const resolved = new Map<string, readonly string[]>();
   const endpoints = new Map<string, Endpoint>();
   const budget = retryBudget();
   let turn = 0;
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
 
   async function refresh(): Promise<void> {
     await Promise.all(
@@ -67,6 +74,7 @@ export async function peerTransport(options: PeerOptions): Promise<Transport> {
         }
       }),
     );
+    if (closed) return;
     const addresses = new Set([...resolved.values()].flat());
     for (const [address, endpoint] of endpoints) {
       if (addresses.has(address)) continue;
@@ -76,13 +84,8 @@ export async function peerTransport(options: PeerOptions): Promise<Transport> {
     for (const address of addresses) {
       if (!endpoints.has(address)) endpoints.set(address, openEndpoint(address, options));
     }
-  }
-
-  async function keepFresh(): Promise<never> {
-    for (;;) {
-      await sleep(RESOLVE_INTERVAL_MS, undefined, { ref: false });
-      await refresh();
-    }
+    // Only now, so that slow look-ups do not pile up.
+    timer = setTimeout(refresh, RESOLVE_INTERVAL_MS).unref();
   }
 
   /** Round robin over those in use; over those not tried yet, if there are any. */
@@ -126,9 +129,15 @@ export async function peerTransport(options: PeerOptions): Promise<Transport> {
   }
 
   await refresh();
-  void keepFresh();
 
   return {
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      for (const endpoint of endpoints.values()) endpoint.close();
+      endpoints.clear();
+    },
+
     async unary(method, signal, timeoutMs = DEFAULT_TIMEOUT_MS, ...request) {
       const started = performance.now();
       const observe = (code: string): void => {

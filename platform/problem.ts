@@ -2,14 +2,21 @@ import { FAILURES, type Failure, retryHeaders } from "./errors.ts";
 
 /** A failure as RFC 9457 writes it, with the members of the contract. */
 export function problem(failure: Failure, requestId: string): Response {
+  const { status, headers, body } = problemParts(failure, requestId);
+  return new Response(body, { status, headers });
+}
+
+/** The same, for where there is no Response. */
+export function problemParts(failure: Failure, requestId: string) {
   const { status, title } = FAILURES[failure.kind];
-  const headers = new Headers({
+  const headers: Record<string, string> = {
     "content-type": "application/problem+json; charset=utf-8",
     "cache-control": "no-store",
+    "x-request-id": requestId,
+    ...(failure.kind === "unauthenticated" && { "www-authenticate": "Bearer" }),
     ...retryHeaders(failure),
-  });
-  if (failure.kind === "unauthenticated") headers.set("www-authenticate", "Bearer");
-  const body = {
+  };
+  const body = JSON.stringify({
     type: `/docs#${failure.code}`,
     title,
     status,
@@ -18,6 +25,6 @@ export function problem(failure: Failure, requestId: string): Response {
     requestId,
     ...(failure.fields.length > 0 && { errors: failure.fields }),
     ...failure.facts,
-  };
-  return new Response(JSON.stringify(body), { status, headers });
+  });
+  return { status, headers, body };
 }

@@ -49,6 +49,9 @@ describe("the origin of a request", () => {
   test("knows bearer tokens by RFC 6750 and nothing else", () => {
     expect(origin({ authorization: "Bearer a.b-c_d~e+f/g==" }).token).toBe("a.b-c_d~e+f/g==");
     expect(origin({ authorization: "bearer abc" }).token).toBe("abc");
+    const long = "a".repeat(4_096);
+    expect(origin({ authorization: `Bearer ${long}` }).token).toBe(long);
+    expect(origin({ authorization: `Bearer ${long}a` }).token).toBeUndefined();
     for (const other of ["abc", "Basic YTpi", "Bearer", "Bearer a b", "Bearer a,b"]) {
       expect(origin({ authorization: other }).token).toBeUndefined();
     }

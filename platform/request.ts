@@ -32,9 +32,13 @@ export function clientAddress(forwarded: string | null, peer: string, trustedHop
   return parseAddress(hop) ?? parseAddress(peer) ?? peer;
 }
 
-/** RFC 6750, section 2.1. Not a bearer token: as if there were none. */
+/** Longer than any token of ours. What is longer is asked nobody about. */
+const MAX_TOKEN_LENGTH = 4_096;
+
+/** RFC 6750, section 2.1. What can be no token of ours: as if there were none. */
 function bearerToken(authorization: string | null): string | undefined {
-  return /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization ?? "")?.[1];
+  const token = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization ?? "")?.[1];
+  return token !== undefined && token.length <= MAX_TOKEN_LENGTH ? token : undefined;
 }
 
 /** W3C Trace Context: the caller's trace with a span of our own, or a new trace. */

@@ -26,7 +26,7 @@ test.each<[concerned: boolean, revocation: Revocation]>([
 test("what is announced is heard; what is malformed is told apart", async () => {
   const store = inProcessStore();
   const heard: (Revocation | string)[] = [];
-  await onRevocation(store, {
+  onRevocation(store, {
     revoked: (revocation) => heard.push(revocation),
     missed: () => heard.push("missed"),
     malformed: () => heard.push("malformed"),

@@ -44,18 +44,14 @@ export interface RevocationListener {
   readonly malformed: () => void;
 }
 
-/** Resolves once it listens, which it may never if there is no Redis. */
-export async function onRevocation(
-  keyValue: KeyValueStore,
-  listener: RevocationListener,
-): Promise<void> {
+/** Listens from as soon as Redis is there; `missed` is called each time that this has begun. */
+export function onRevocation(keyValue: KeyValueStore, listener: RevocationListener): void {
   const receive = (message: string): void => {
     const revocation = parse(message);
     if (revocation === null) listener.malformed();
     else listener.revoked(revocation);
   };
-  await keyValue.subscribe(CHANNEL, receive, listener.missed);
-  listener.missed();
+  keyValue.subscribe(CHANNEL, receive, listener.missed);
 }
 
 /** Fields of a later version are left out: without them the message concerns more, never less. */

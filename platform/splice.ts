@@ -1,4 +1,14 @@
-import { abandon, type Client, type Connection, newConnection, unsent } from "./connection.ts";
+import {
+  abandon,
+  type Client,
+  type Connection,
+  extend,
+  MAX_HEAD_BYTES,
+  newConnection,
+  sendBack,
+  sendFront,
+  unsent,
+} from "./connection.ts";
 
 export interface SpliceLimits {
   /** Milliseconds for a request's head, and for HTTP/2's preface and settings. */
@@ -17,6 +27,8 @@ export interface SpliceOptions {
   /** The loopback ports of the servers behind. */
   readonly http1Port: number;
   readonly http2Port: number;
+  /** The whole answer to an HTTP/1.1 request whose head is too large; it closes the connection. */
+  readonly headTooLarge: () => Buffer;
   readonly limits: SpliceLimits;
 }
 
@@ -59,6 +71,9 @@ const LINGER_MS = 2_000;
  *   and has sent less than 64 KiB. So a slow upload or download may last; a dribbled one may not.
  *   The time also bounds how long a handler may be silent. An HTTP/2 PING counts through its answer.
  *
+ * A head over HTTP/1.1 that is larger than `MAX_HEAD_BYTES` is answered here, and read no further:
+ * Bun.serve would answer without a body. HTTP/2's heads are its server's to bound.
+ *
  * Bun.serve ends a connection on which a request arrives while the one before is being answered
  * (oven-sh/bun#38128), and on FIN. So the second request is kept back until the first has its
  * answer, and so is the end of a client that closed its writing half; node:http2 knows no half-closed
@@ -71,23 +86,8 @@ export function openSplicePort(options: SpliceOptions): SplicePort {
   const allClosed = Promise.withResolvers<void>();
   let closing = false;
 
-  function extend(c: Connection, ms: number): void {
-    c.deadline = performance.now() + ms;
-    c.received = 0;
-  }
-
   function progress(c: Connection): void {
     if (!c.opening) extend(c, c.protocol === "http2" ? limits.http2IdleMs : limits.idleMs);
-  }
-
-  function sendBack(c: Connection, bytes: Buffer): void {
-    c.toBack = c.toBack ? Buffer.concat([c.toBack, bytes]) : unsent(c.back, bytes);
-    if (c.toBack) c.front.pause();
-  }
-
-  function sendFront(c: Connection, bytes: Buffer): void {
-    c.toFront = c.toFront ? Buffer.concat([c.toFront, bytes]) : unsent(c.front, bytes);
-    if (c.toFront) c.back?.pause();
   }
 
   function readFront(c: Connection): void {
@@ -155,6 +155,12 @@ export function openSplicePort(options: SpliceOptions): SplicePort {
         extend(c, limits.headMs);
       }
       const end = c.requests.next(bytes, from);
+      if (c.requests.headLength > MAX_HEAD_BYTES) {
+        sendFront(c, options.headTooLarge());
+        finish(c);
+        c.back?.terminate();
+        return;
+      }
       if (end !== -1) c.unanswered += 1;
       const stop = end === -1 ? bytes.length : end;
       sendBack(c, bytes.subarray(from, stop));

@@ -121,6 +121,18 @@ const versions: readonly BadRequest[] = ["1", '"1', '"x"', '"1", "2"', '""', '"-
   ],
 );
 
+/** What If-Match says, and nothing else. */
+const versionElsewhere: readonly BadRequest[] = ["PATCH", "DELETE"].map((method) => [
+  `the version in the query of a ${method}`,
+  {
+    method,
+    path: `${CONTACTS}/${NOBODYS_ID}?expectedVersion=1`,
+    ...(method === "PATCH" && { headers: JSON_TYPE, body: "{}" }),
+  },
+  400,
+  "invalid_fields",
+]);
+
 describe.each([
   ["HTTP/1.1", http1],
   ["HTTP/2", overHttp2],
@@ -133,7 +145,7 @@ describe.each([
     });
   }
 
-  test.each([...bodies, ...types, ...paths, ...versions])(
+  test.each([...bodies, ...types, ...paths, ...versions, ...versionElsewhere])(
     "%s",
     async (_name, bad, status, code) => {
       const response = await send(bad);
@@ -168,6 +180,18 @@ describe.each([
       body: "{}",
     });
     expect(refusal(response)).toMatchObject({ status: "400", code: "invalid_fields" });
+  });
+
+  test("the version in the body", async () => {
+    const response = await http1.send(`${services.userUrl}/v1/roles/sales/permissions`, {
+      method: "PUT",
+      headers: { authorization, ...JSON_TYPE },
+      body: JSON.stringify({ permissions: [], expectedVersion: 1 }),
+    });
+    expect(refusal(response)).toMatchObject({
+      status: "422",
+      fields: ["expectedVersion unknown_field"],
+    });
   });
 
   test("and has written nothing", async () => {

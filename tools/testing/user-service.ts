@@ -30,6 +30,8 @@ export interface ScriptedUserService {
   readonly probesAtOnce: number;
   /** Connections that were made so far. */
   readonly connections: number;
+  /** Those of them that are still there. */
+  readonly open: number;
   /** Decides on every try, also on probes, which are answered `unauthenticated` after it. */
   script: (asked: Asked) => Promise<Answer> | Answer;
   stop(): Promise<void>;
@@ -111,6 +113,7 @@ export async function scriptedUserService(
   server.on("session", (session) => {
     connections++;
     sessions.add(session);
+    session.once("close", () => sessions.delete(session));
   });
   server.listen(port, host);
   await once(server, "listening");
@@ -127,6 +130,9 @@ export async function scriptedUserService(
     },
     get connections() {
       return connections;
+    },
+    get open() {
+      return sessions.size;
     },
     script: () => somebody(),
     async stop() {

@@ -8,6 +8,7 @@ import { createContact, getContact, listContacts } from "../../../tools/testing/
 import {
   checkPermission,
   createUser,
+  deleteUser,
   getRolePermissions,
   getUser,
   listUsers,
@@ -91,6 +92,19 @@ await describeForEveryClient(services, (world) => {
       async () => Number(await lastUsed(world, id)) > Number(before),
       NOTED_WITHIN_MS,
     );
+  });
+
+  test("a key is the tenant's: it goes on without who made it, whom the list still names", async () => {
+    const { user, accessToken } = await world.tenant.addUser("admin");
+    const wanted = { name: "Importer", role: "sales" };
+    const { key, ...made } = await world.get(createApiKey, wanted, { token: accessToken });
+    await world.get(deleteUser, { id: user.id });
+    expectRefusal(world, await world.call(listUsers, {}, { token: accessToken }), unauthenticated);
+    await world.get(listUsers, {}, { token: key });
+    const { items } = await world.get(listApiKeys, { limit: 1 });
+    expect(items).toMatchObject([{ id: made.id, createdBy: user.id, revokedAt: null }]);
+    await world.get(deleteApiKey, { id: made.id });
+    expectRefusal(world, await world.call(listUsers, {}, { token: key }), unauthenticated);
   });
 
   test("what is added with a key belongs to nobody, unless somebody is named", async () => {

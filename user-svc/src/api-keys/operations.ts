@@ -17,7 +17,12 @@ import {
 
 const HINT_LENGTH = 4;
 
-/** Makes a key, which is shown this once. Throws `forbidden` for a role that may do more than the caller. */
+/**
+ * Makes a key, which is shown this once. It is the tenant's: what a company has set up with it must not
+ * fail because somebody left, so it goes on when its maker is disabled or gets another role.
+ *
+ * Throws `forbidden` for a role that may do more than the caller.
+ */
 export const createApiKey = write({
   name: "apiKeys.create",
   access: "apiKeys:create",

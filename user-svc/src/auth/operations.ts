@@ -1,7 +1,7 @@
 import type { RequestContext } from "@crm/platform/context";
-import { violatedConstraint } from "@crm/platform/database";
+import { violatedConstraint } from "@crm/platform/database-errors";
 import { Failure, unauthenticated } from "@crm/platform/errors";
-import type { EnterTenant } from "@crm/platform/operation";
+import type { AnonymousScope, EnterTenant } from "@crm/platform/operation";
 import { securityEvent } from "../security/events.ts";
 import { checkGuess } from "../security/guesses.ts";
 import { anonymous, type UserServices } from "../services.ts";
@@ -24,6 +24,7 @@ import { takeCode } from "./second-factor/codes.ts";
 import { openSession, signed } from "./sessions/open.ts";
 
 type Context = RequestContext<UserServices>;
+type Scope = AnonymousScope<UserServices, DB, Session>;
 
 /** Of nobody: what is looked for there is not found, in the same time as elsewhere. */
 const NO_TENANT = "00000000-0000-0000-0000-000000000000";
@@ -32,66 +33,81 @@ const NO_TENANT = "00000000-0000-0000-0000-000000000000";
 export const register = anonymous({
   name: "auth.register",
   limit: "register",
+  takesKey: true,
   input: registerInput,
   output: session,
-  async run({ context, enterTenant }, input) {
+  async run({ context, answerOnce }, input) {
+    const { database, passwords } = context.services;
     const { email, fullName } = input;
     const hints = [email, fullName, input.tenant.name, input.tenant.slug];
     await assertStrongPassword(input.password, hints);
-    const passwordHash = await context.services.passwords.hash(input.password);
-    const tenantId = Bun.randomUUIDv7();
-    const opened = await enterTenant(tenantId, async (db) => {
-      const tenant = await insertTenant(db, { id: tenantId, ...input.tenant });
-      const user = await insertUser(db, tenantId, {
+    const passwordHash = await passwords.hash(input.password);
+    const newTenantId = Bun.randomUUIDv7();
+    return answerOnce(newTenantId, async (db) => {
+      const tenant = await insertTenant(db, { id: newTenantId, ...input.tenant });
+      const user = await insertUser(db, newTenantId, {
         id: Bun.randomUUIDv7(),
         email,
         fullName,
         role: "admin",
         passwordHash,
       });
-      const output = await openSession(context, db, { user, tenant });
+      const opened = await openSession(context, db, { user, tenant });
+      const { sessionId } = opened;
       return {
-        output,
+        output: await signed(context, opened),
         actorId: user.id,
-        events: [securityEvent("registered", { userId: user.id, sessionId: output.sessionId })],
+        events: [securityEvent("registered", { userId: user.id, sessionId })],
         audit: [
-          { entity: "tenant", entityId: tenantId, action: "created", before: null, after: tenant },
+          {
+            entity: "tenant",
+            entityId: newTenantId,
+            action: "created",
+            before: null,
+            after: tenant,
+          },
           { entity: "user", entityId: user.id, action: "created", before: null, after: user },
         ],
       };
-    }).catch((error: unknown) => {
+    }).catch(async (error: unknown) => {
       if (violatedConstraint(error) !== "tenants_slug_key") throw error;
-      throw new Failure(
-        "duplicate",
-        "slug_taken",
-        `The slug ${input.tenant.slug} is taken: choose another one.`,
-        { fields: [{ path: "tenant.slug", code: "taken", message: "is taken" }] },
-      );
+      const { slug } = input.tenant;
+      const owner = await queries.findTenantId(database.outsideTenants(context.deadline), slug);
+      // Perhaps it was taken by this very request, whose answer is kept with the tenant that it made.
+      return answerOnce(owner ?? NO_TENANT, () => {
+        throw slugTaken(slug);
+      });
     });
-    return signed(context, opened);
   },
 });
+
+function slugTaken(slug: string): Failure {
+  return new Failure("duplicate", "slug_taken", `The slug ${slug} is taken: choose another one.`, {
+    fields: [{ path: "tenant.slug", code: "taken", message: "is taken" }],
+  });
+}
 
 /**
  * Signs a user in, by password or, in a second step, by a code. Throws `unauthenticated`, the same for
  * whatever did not fit, or `second_factor_required` if the password did and a code is needed.
+ *
+ * A repeated request must show a password that is still right. A code is good once, and a challenge for
+ * five minutes, in which who repeats both gets the same answer.
  */
 export const login = anonymous({
   name: "auth.login",
   limit: "login",
+  takesKey: true,
   input: loginInput,
   output: session,
-  run: ({ context, enterTenant }, input) =>
-    "challenge" in input
-      ? showCode(context, enterTenant, input)
-      : showPassword(context, enterTenant, input),
+  run: (scope, input) =>
+    "challenge" in input ? showCode(scope, input) : showPassword(scope, input),
 });
 
 async function showPassword(
-  context: Context,
-  enterTenant: EnterTenant<DB>,
+  { context, enterTenant, answerOnce }: Scope,
   { tenant: slug, email, password }: PasswordStep,
-): Promise<Session> {
+) {
   const { database, encryptionSecret, passwords } = context.services;
   const tenantId = await queries.findTenantId(database.outsideTenants(context.deadline), slug);
   const found = await credentialsOf(context, tenantId ?? NO_TENANT, { email });
@@ -114,24 +130,20 @@ async function showPassword(
     }
     return found;
   });
-  const opened = await enterTenant(credentials.tenant.id, (db) => signIn(context, db, credentials));
+  const answer = await answerOnce(credentials.tenant.id, (db) => signIn(context, db, credentials));
   renewHash(context, enterTenant, credentials, password);
-  return signed(context, opened);
+  return answer;
 }
 
-async function showCode(
-  context: Context,
-  enterTenant: EnterTenant<DB>,
-  { challenge, code }: CodeStep,
-): Promise<Session> {
+async function showCode({ context, answerOnce }: Scope, { challenge, code }: CodeStep) {
   const { encryptionSecret } = context.services;
   const challenged = readChallenge(encryptionSecret, challenge, Date.now());
   if (challenged === null) throw unauthenticated("bad_challenge");
   const { tenantId, userId, passwordVersion } = challenged;
   const found = await credentialsOf(context, tenantId, { userId });
   if (found === null) throw unauthenticated("unknown_user");
-  const opened = await checkSecretOf(context, found, () =>
-    enterTenant(tenantId, async (db) => {
+  return checkSecretOf(context, found, () =>
+    answerOnce(tenantId, async (db) => {
       const taken = await takeCode(db, encryptionSecret, { tenantId, userId, code });
       if (taken === null) throw unauthenticated("wrong_code");
       const change = await signIn(context, db, { ...found, passwordVersion });
@@ -139,7 +151,6 @@ async function showCode(
       return taken === "recovery" ? { ...change, events: [...change.events, event] } : change;
     }),
   );
-  return signed(context, opened);
 }
 
 /** Opens the session, unless the user was disabled or got another password since that was checked. */
@@ -151,9 +162,9 @@ async function signIn(
   if (!(await queries.holdCredentials(db, tenant.id, user.id, passwordVersion))) {
     throw unauthenticated("changed_meanwhile");
   }
-  const output = await openSession(context, db, { user, tenant });
-  const event = securityEvent("login_ok", { userId: user.id, sessionId: output.sessionId });
-  return { output, actorId: user.id, audit: [], events: [event] };
+  const opened = await openSession(context, db, { user, tenant });
+  const event = securityEvent("login_ok", { userId: user.id, sessionId: opened.sessionId });
+  return { output: await signed(context, opened), actorId: user.id, audit: [], events: [event] };
 }
 
 /** Makes a hash of old as costly as new ones. Nobody waits for it; if it fails, the next login tries. */

@@ -1,4 +1,6 @@
+import { routesOf } from "@crm/platform/openapi/routes";
 import { mount, type RestApp } from "@crm/platform/rest";
+import { z } from "zod";
 import type { UserServices } from "../services.ts";
 import { login, register } from "./operations.ts";
 import { acceptInvitation, changePassword, resetPassword } from "./passwords/operations.ts";
@@ -29,8 +31,21 @@ export function authRoutes(app: RestApp<UserServices>): void {
   mount(app, confirmTotp, { method: "POST", path: "/v1/auth/totp/confirm", body: true });
   mount(app, disableTotp, { method: "DELETE", path: "/v1/auth/totp", body: true });
 
+  routesOf(app).plain.push({
+    path: "/.well-known/jwks.json",
+    operationId: "getKeys",
+    summary: "The public keys that access tokens are signed with (RFC 7517)",
+    answers: {
+      200: {
+        description: "The keys.",
+        type: "application/json",
+        schema: z.looseObject({ keys: z.array(z.looseObject({ kid: z.string() })) }),
+      },
+    },
+  });
   app.get("/.well-known/jwks.json", (c) => {
     c.header("cache-control", "public, max-age=300");
+    c.header("vary", "Origin");
     return c.json(c.get("request").services.tokens.keySet);
   });
 }

@@ -12,8 +12,9 @@ import { logout } from "../../../tools/testing/api/auth.ts";
 import { listContacts } from "../../../tools/testing/api/contacts.ts";
 import { validateToken } from "../../../tools/testing/api/users.ts";
 import { expectCleanLog } from "../../../tools/testing/cases.ts";
+import { openClients } from "../../../tools/testing/clients/all.ts";
 import { grpcJsClient } from "../../../tools/testing/clients/grpc-js.ts";
-import { type Http, http1, http2 } from "../../../tools/testing/clients/rest.ts";
+import { type Http, http1, http2, refusal } from "../../../tools/testing/clients/rest.ts";
 import { startServices } from "../../../tools/testing/services.ts";
 import { newOpaqueToken } from "../auth/opaque-tokens.ts";
 
@@ -198,12 +199,61 @@ test.each([
   }
 });
 
-test("100 KB are malformed to who asks, and too much for a header", async () => {
+describe("100 KB", () => {
   const token = "a".repeat(100_000);
-  const outcome = await grpc.call(validateToken, { token });
-  expect(outcome).toMatchObject({ ok: false, status: "Unauthenticated", code: "malformed" });
-  const { status } = await told(http1, `${services.crmUrl}/v1/contacts`, `Bearer ${token}`);
-  expect(status).toBe(431);
+  const clients = openClients(services);
+  afterAll(() => {
+    for (const client of clients) client.close();
+  });
+
+  test.each(clients.map((client) => [client.name, client] as const))(
+    "are answered as no token at all to %s",
+    async (name, client) => {
+      // More than that no field can have over HTTP/2: see http2-server.ts.
+      const length = name.includes("HTTP/1.1") ? 100_000 : 60_000;
+      for (const operation of [listContacts, logout]) {
+        const outcome = await client.call(operation, {}, { token: token.slice(0, length) });
+        expect(outcome).toEqual(await client.call(operation, {}));
+        expect(outcome).toMatchObject({ ok: false, code: "unauthenticated" });
+      }
+    },
+  );
+
+  test.each(PLACES.filter(([, http]) => http === http1))(
+    "are answered as no token at all by %s",
+    async (_, http, url) => {
+      expect(await told(http, url, `Bearer ${token}`)).toEqual(withoutToken);
+    },
+  );
+
+  test("end the connection over HTTP/2, and no other", async () => {
+    const ended = grpc.call(listContacts, {}, { token }).then(
+      () => "answered",
+      () => "no answer",
+    );
+    expect(await ended).toBe("no answer");
+    const url = `${services.crmUrl}/v1/contacts`;
+    expect(await told(overHttp2, url, `Bearer ${genuine}`)).toMatchObject({ status: 200 });
+    expect(await grpc.call(listContacts, {}, { token: genuine })).toMatchObject({ ok: true });
+  });
+
+  test("are malformed to who asks what they are", async () => {
+    const outcome = await grpc.call(validateToken, { token });
+    expect(outcome).toMatchObject({ ok: false, status: "Unauthenticated", code: "malformed" });
+  });
+
+  test("in another header change nothing, and 200 KB are too much", async () => {
+    const send = (length: number) =>
+      http1.send(`${services.crmUrl}/v1/contacts`, {
+        method: "GET",
+        headers: { authorization: `Bearer ${genuine}`, x: "x".repeat(length) },
+      });
+    expect((await send(100_000)).status).toBe(200);
+    expect(refusal(await send(200_000))).toMatchObject({
+      status: "431",
+      code: "header_fields_too_large",
+    });
+  });
 });
 
 test("nothing of it was a bug", () => expectCleanLog(services));

@@ -1,7 +1,9 @@
-import { Failure, invalid, notFound } from "@crm/platform/errors";
+import { Failure, invalid, notFound, stale } from "@crm/platform/errors";
 import { announceRevocation } from "@crm/platform/revocation";
+import type { Kysely } from "kysely";
 import { securityEvent } from "../security/events.ts";
 import { read, write } from "../services.ts";
+import type { DB } from "../tables.gen.ts";
 import { lockTenant } from "../tenant/queries.ts";
 import { findUser } from "../users/queries.ts";
 import { refuseToRead } from "../users/reach.ts";
@@ -13,6 +15,8 @@ import {
   checkInput,
   checkResult,
   listRolesInput,
+  type Role,
+  type RolePermissions,
   roleList,
   rolePermissions,
   rolePermissionsInput,
@@ -32,8 +36,8 @@ export const listRoles = read({
   async run({ db, actor }) {
     const items = await Promise.all(
       roles.options.map(async (role) => {
-        const rules = await queries.findRules(db, actor.tenantId, role);
-        return { role, permissions: told(rules).filter(({ scope }) => scope !== "none") };
+        const { permissions, version } = await current(db, actor.tenantId, role);
+        return { role, permissions: permissions.filter(({ scope }) => scope !== "none"), version };
       }),
     );
     return { items };
@@ -46,29 +50,31 @@ export const getRolePermissions = read({
   access: "roles:read",
   input: rolePermissionsInput,
   output: rolePermissions,
-  async run({ db, actor }, { role }) {
-    return { role, permissions: told(await queries.findRules(db, actor.tenantId, role)) };
-  },
+  run: ({ db, actor }, { role }) => current(db, actor.tenantId, role),
 });
 
 /**
- * Sets all that a role may do. Throws `invalid` for what is no permission, `wrongState` if no admin
- * could undo it, and `forbidden` for what is beyond the caller's own permissions.
+ * Sets all that a role may do. Throws `invalid` for what is no permission, `stale` for a version that
+ * is not current, `wrongState` if no admin could undo it, and `forbidden` for what is beyond the
+ * caller's own permissions.
  */
 export const setRolePermissions = write({
   name: "roles.setPermissions",
   access: "roles:update",
   input: setPermissionsInput,
   output: rolePermissions,
-  async run({ context, db, actor }, { role, permissions: wanted }) {
+  async run({ context, db, actor }, { role, permissions: wanted, expectedVersion }) {
     const { tenantId } = actor;
     // Else two changes at once would each drop what the other has set.
     await lockTenant(db, tenantId);
+    const version = await queries.findVersion(db, tenantId, role);
+    if (expectedVersion !== undefined && expectedVersion !== version) throw stale(version);
     const rules = await queries.findRules(db, tenantId, role);
     const faults = wantedFaults(rules, wanted);
     if (faults.length > 0) throw invalid(faults);
     const { overrides, before, after } = planRules(rules, wanted);
-    if (after.length === 0) return { output: { role, permissions: told(rules) }, audit: [] };
+    if (after.length === 0)
+      return { output: { role, permissions: told(rules), version }, audit: [] };
     refuseBeyond(actor, [...before, ...after]);
     const lost = lockedOut(role, after);
     if (lost.length > 0) {
@@ -82,7 +88,7 @@ export const setRolePermissions = write({
     await queries.replaceOverrides(db, tenantId, role, overrides);
     const changed = after.map(({ resource, action, scope }) => `${resource}:${action}=${scope}`);
     return {
-      output: { role, permissions: told(await queries.findRules(db, tenantId, role)) },
+      output: await current(db, tenantId, role),
       audit: {
         entity: "role",
         // Roles are the tenant's and have no id of their own.
@@ -138,6 +144,12 @@ export const checkPermission = read({
 
 function refused(reason: CheckResult["reason"]): CheckResult {
   return { allowed: false, scope: null, reason };
+}
+
+/** The version is read first, so it is never newer than what is told with it. */
+async function current(db: Kysely<DB>, tenantId: string, role: Role): Promise<RolePermissions> {
+  const version = await queries.findVersion(db, tenantId, role);
+  return { role, permissions: told(await queries.findRules(db, tenantId, role)), version };
 }
 
 function told(rules: readonly WeighedRule[]) {

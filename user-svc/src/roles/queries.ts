@@ -88,6 +88,17 @@ export async function findRules(db: Db, tenantId: string, role: Role): Promise<W
     .execute();
 }
 
+/** How often the tenant has changed what a role may do, from 1 on. */
+export async function findVersion(db: Db, tenantId: string, role: Role): Promise<number> {
+  const row = await db
+    .selectFrom("identity.role_versions")
+    .select("version")
+    .where("tenant_id", "=", tenantId)
+    .where("role", "=", role)
+    .executeTakeFirst();
+  return row?.version ?? 1;
+}
+
 /** The one that decides about a permission of a role; null if there is none. */
 export async function findRule(
   db: Db,
@@ -117,6 +128,15 @@ export async function replaceOverrides(
     .updateTable("identity.tenants")
     .set({ rules_version: sql<number>`rules_version + 1` })
     .where("tenant_id", "=", tenantId)
+    .execute();
+  await db
+    .insertInto("identity.role_versions")
+    .values({ tenant_id: tenantId, role, version: 2 })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["tenant_id", "role"])
+        .doUpdateSet({ version: sql<number>`role_versions.version + 1` }),
+    )
     .execute();
   await db
     .deleteFrom("identity.permission_overrides")

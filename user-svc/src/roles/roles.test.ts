@@ -24,12 +24,13 @@ import {
 } from "../../../tools/testing/cases.ts";
 import { eventually } from "../../../tools/testing/eventually.ts";
 import { startServices } from "../../../tools/testing/services.ts";
-import type { Role } from "./schema.ts";
+import type { Role, Rule } from "./schema.ts";
 
 /** What the contract promises for changes of permissions, pushed to crm-svc. */
 const HEARD_WITHIN_MS = 1_000;
 
 const ROLES = ["admin", "manager", "sales", "marketing"] as const;
+const stale = { kind: "stale", code: "version_mismatch" } as const;
 const exceedsOwnRole = { kind: "forbidden", code: "exceeds_own_role" } as const;
 
 const services = await startServices();
@@ -174,6 +175,31 @@ await describeForEveryClient(services, (world) => {
     });
   });
 
+  test("a change on a version that is not current is refused", async () => {
+    const role = "manager";
+    const { version, ...before } = await world.get(getRolePermissions, { role });
+    const { items } = await world.get(listRoles, {});
+    expect(items.find((item) => item.role === role)?.version).toBe(version);
+    const permissions = await changed(world, role, { "users:read": "none" });
+    const change = { role, permissions, expectedVersion: version };
+    const after = await world.get(setRolePermissions, change);
+    expect(after.version).toBe(version + 1);
+    expectRefusal(world, await world.call(setRolePermissions, change), stale);
+    // Nothing changes, so the version stays; and of another role it is another one.
+    const same = { ...change, expectedVersion: after.version };
+    expect(await world.get(setRolePermissions, same)).toEqual(after);
+    const atOnce = { ...before, permissions: before.permissions.map(wanted) };
+    const outcomes = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        world.call(setRolePermissions, { ...atOnce, expectedVersion: after.version }),
+      ),
+    );
+    expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
+    for (const outcome of outcomes) if (!outcome.ok) expectRefusal(world, outcome, stale);
+    const now = await world.get(getRolePermissions, { role });
+    expect(now).toEqual({ ...before, version: version + 2 });
+  });
+
   test("of two changes of one role at once, one is made whole", async () => {
     const one = await changed(world, "sales", {
       "contacts:delete": "all",
@@ -190,6 +216,10 @@ await describeForEveryClient(services, (world) => {
     );
     const now = await world.get(getRolePermissions, { role: "sales" });
     expect(results).toContainEqual(now);
+    expect(results.map(({ version }) => version).toSorted()).toEqual([
+      now.version - 1,
+      now.version,
+    ]);
     await set(world, "sales", {
       "contacts:delete": "none",
       "contacts:merge": "none",
@@ -226,11 +256,14 @@ async function changed(
   changes: Readonly<Record<string, string>>,
 ): Promise<{ resource: string; action: string; scope: string }[]> {
   const { permissions } = await world.get(getRolePermissions, { role });
-  return permissions.map(({ resource, action, scope }) => ({
-    resource,
-    action,
-    scope: changes[`${resource}:${action}`] ?? scope,
+  return permissions.map(wanted).map((permission) => ({
+    ...permission,
+    scope: changes[`${permission.resource}:${permission.action}`] ?? permission.scope,
   }));
+}
+
+function wanted({ resource, action, scope }: Rule) {
+  return { resource, action, scope };
 }
 
 async function set(world: World, role: Role, changes: Readonly<Record<string, string>>) {

@@ -1,4 +1,4 @@
-import { id, text } from "@crm/platform/input";
+import { expectedVersion, id, text } from "@crm/platform/input";
 import { z } from "zod";
 
 export const role = z.enum(["admin", "manager", "sales", "marketing"]);
@@ -18,7 +18,11 @@ export const rule = z.strictObject({
   source: z.enum(["default", "override"]),
 });
 
-export const rolePermissions = z.strictObject({ role, permissions: z.array(rule) });
+export const rolePermissions = z.strictObject({
+  role,
+  permissions: z.array(rule),
+  version: z.int(),
+});
 
 export const roleList = z.strictObject({ items: z.array(rolePermissions) });
 
@@ -33,6 +37,7 @@ export const setPermissionsInput = z.strictObject({
   permissions: z
     .array(z.strictObject({ resource: text(50), action: text(50), scope: rule.shape.scope }))
     .max(MAX_PERMISSIONS, `must be at most ${MAX_PERMISSIONS}`),
+  expectedVersion,
 });
 
 export const userPermissionsInput = z.strictObject({ userId: id });
@@ -53,6 +58,7 @@ export const checkResult = z.strictObject({
 
 export type Role = z.output<typeof role>;
 export type Permission = z.output<typeof permission>;
+export type RolePermissions = z.output<typeof rolePermissions>;
 export type Rule = z.output<typeof rule>;
 export type CheckResult = z.output<typeof checkResult>;
 /** A rule, and what it would be without the tenant's override. */

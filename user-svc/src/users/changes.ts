@@ -1,7 +1,8 @@
 import { changedFields } from "@crm/platform/audit";
-import { violatedConstraint } from "@crm/platform/database";
+import type { Change } from "@crm/platform/change";
+import { violatedConstraint } from "@crm/platform/database-errors";
 import { Failure, notFound, stale } from "@crm/platform/errors";
-import type { Change, OperationScope } from "@crm/platform/operation";
+import type { OperationScope } from "@crm/platform/operation";
 import { announceRevocation } from "@crm/platform/revocation";
 import { hashToken, newOpaqueToken } from "../auth/opaque-tokens.ts";
 import { retireOneTimeTokens } from "../auth/passwords/queries.ts";

@@ -57,28 +57,30 @@ export const changePassword = write({
 export const acceptInvitation = anonymous({
   name: "auth.acceptInvitation",
   limit: "login",
+  takesKey: true,
   input: acceptInvitationInput,
   output: session,
-  async run({ context, enterTenant }, { token, password, fullName }) {
-    const owner = await ownerOf(context, token, "invitation");
+  async run({ context, answerOnce }, { token, password, fullName }) {
+    const tenantId = tenantOf(token, "invitation");
+    const owner = await ownerOf(context, tenantId, token, "invitation").catch(asFailure);
+    if (owner instanceof Failure) return answerOnce(tenantId, () => Promise.reject(owner));
     const { user, tenant } = owner;
     const named = { user: { ...user, fullName: fullName ?? user.fullName }, tenant };
     const passwordHash = await strongHash(context, password, named);
-    const opened = await enterTenant(tenant.id, async (db) => {
+    return answerOnce(tenantId, async (db) => {
       const account = await useToken(db, owner, "invitation", {
         passwordHash,
         ...(fullName !== undefined && { fullName }),
       });
-      const output = await openSession(context, db, account);
-      const { sessionId } = output;
+      const opened = await openSession(context, db, account);
+      const { sessionId } = opened;
       return {
-        output,
+        output: await signed(context, opened),
         actorId: user.id,
         audit: accepted(user, account.user),
         events: [securityEvent("invitation_accepted", { userId: user.id, sessionId })],
       };
     });
-    return signed(context, opened);
   },
 });
 
@@ -86,15 +88,17 @@ export const acceptInvitation = anonymous({
 export const resetPassword = anonymous({
   name: "auth.resetPassword",
   limit: "login",
+  takesKey: true,
   input: resetPasswordInput,
   output: z.void(),
-  async run({ context, enterTenant }, { token, password }) {
-    const owner = await ownerOf(context, token, "password_reset");
-    const { user, tenant } = owner;
+  async run({ context, answerOnce }, { token, password }) {
+    const tenantId = tenantOf(token, "password_reset");
+    const owner = await ownerOf(context, tenantId, token, "password_reset").catch(asFailure);
+    if (owner instanceof Failure) return answerOnce(tenantId, () => Promise.reject(owner));
+    const { user } = owner;
     const passwordHash = await strongHash(context, password, owner);
-    const tenantId = tenant.id;
     const userId = user.id;
-    await enterTenant(tenantId, async (db) => {
+    return answerOnce(tenantId, async (db) => {
       const account = await useToken(db, owner, "password_reset", { passwordHash });
       await endSessionsOf(db, tenantId, userId, "password_reset");
       const activated = user.status === "invited";
@@ -113,17 +117,24 @@ interface TokenOwner extends Account {
   readonly tokenHash: Buffer;
 }
 
+/** The tenant that a one-time token claims to be of. Throws `unauthenticated` if it is no such token. */
+function tenantOf(token: string, purpose: OneTimePurpose): string {
+  const tenantId = tenantOfOpaqueToken(purpose, token);
+  if (tenantId === null) throw unauthenticated("malformed");
+  return tenantId;
+}
+
 /**
  * Who may use a one-time token. Throws `unauthenticated`, the same for a token that is used, expired,
- * of another purpose, of a user who is not in the state for it, or none at all.
+ * of another purpose, of a user who is not in the state for it, or none at all. That is to be told
+ * under the request's idempotency key: this may be a repetition, before which the token was used.
  */
 async function ownerOf(
   { services, deadline }: Context,
+  tenantId: string,
   token: string,
   purpose: OneTimePurpose,
 ): Promise<TokenOwner> {
-  const tenantId = tenantOfOpaqueToken(purpose, token);
-  if (tenantId === null) throw unauthenticated("malformed");
   const db = services.database.reader({ tenantId, deadline });
   const tokenHash = hashToken(token);
   const account = await queries.findOneTimeToken(db, tenantId, tokenHash, purpose);

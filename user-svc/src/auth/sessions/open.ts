@@ -42,7 +42,7 @@ export function sessionEnd({ services }: Context): Date {
   return new Date(Date.now() + services.refreshTokenDays * DAY_MS);
 }
 
-/** The session with an access token. To be called once it is committed: the token is good at once. */
+/** The session with an access token, which is good from the commit on. */
 export async function signed({ services }: Context, opened: OpenedSession): Promise<Session> {
   const { user, tenant, sessionId, refreshToken } = opened;
   const accessToken = await services.tokens.sign({

@@ -1,3 +1,4 @@
+import type { FailedChange } from "@crm/platform/change";
 import type { RequestContext } from "@crm/platform/context";
 import { notFound, unauthenticated } from "@crm/platform/errors";
 import { announceRevocation } from "@crm/platform/revocation";
@@ -6,6 +7,7 @@ import { z } from "zod";
 import { securityEvent } from "../../security/events.ts";
 import { anonymous, read, type UserServices, write } from "../../services.ts";
 import { hashToken, newOpaqueToken, tenantOfOpaqueToken } from "../opaque-tokens.ts";
+import type { Account } from "../queries.ts";
 import { type OpenedSession, sessionEnd, signed } from "./open.ts";
 import * as queries from "./queries.ts";
 import { refreshDecision } from "./rules.ts";
@@ -23,73 +25,98 @@ const SUCCESSOR = "refresh-token-successor";
 export const refresh = anonymous({
   name: "auth.refresh",
   limit: "refresh",
+  takesKey: true,
   input: refreshInput,
   output: session,
-  async run({ context, enterTenant }, { refreshToken }) {
+  async run({ context, enterTenant, answerOnce }, { refreshToken }) {
     const tenantId = tenantOfOpaqueToken("refresh", refreshToken);
     if (tenantId === null) throw unauthenticated();
-    const { opened, userId } = await enterTenant(tenantId, async (db) => {
-      const { exchanged, ended, actorId } = await exchange(context, db, tenantId, refreshToken);
-      return {
-        output: { opened: exchanged, userId: actorId },
-        actorId,
-        audit: [],
-        ...(ended && {
-          events: [
-            securityEvent("refresh_reused", { userId: actorId ?? undefined, sessionId: ended }),
-          ],
-          afterCommit: () =>
-            announceRevocation(context.services.keyValue, { tenantId, sessionId: ended }),
-        }),
-      };
-    });
-    if (userId === null) {
-      // Forged, or its tenant's id was changed, or from before its session was deleted. The tenant is
-      // only what the token says, so the event is in no tenant's table.
-      const origin = { ...context, tenantId: null };
-      const event = securityEvent("refresh_unknown", { details: { claimedTenantId: tenantId } });
-      context.services.securityEvents.record(origin, event);
+    // Whoever has stolen the token may have the key as well: a key must not get past refreshDecision.
+    if (context.idempotencyKey !== undefined) {
+      await enterTenant(tenantId, async (db) => {
+        const weighed = await weigh(context, db, tenantId, refreshToken);
+        return "failure" in weighed ? weighed : { output: undefined, actorId: null, audit: [] };
+      });
     }
-    // Not thrown within the transaction: the end of the session must be committed.
-    if (opened === null) throw unauthenticated();
-    return signed(context, opened);
+    return answerOnce(tenantId, async (db) => {
+      const weighed = await weigh(context, db, tenantId, refreshToken);
+      if ("failure" in weighed) return weighed;
+      const { user } = weighed;
+      const opened = await exchange(context, db, refreshToken, weighed);
+      return { output: await signed(context, opened), actorId: user.id, audit: [] };
+    });
   },
 });
 
-async function exchange(
+interface GoodToken extends Account {
+  readonly sessionId: string;
+  /** What it was exchanged for a moment ago; null if it was not. */
+  readonly successor: string | null;
+}
+
+/** Whether a refresh token may be exchanged. The failure stands: it may have ended the session. */
+async function weigh(
   context: Context,
   db: Db,
   tenantId: string,
   refreshToken: string,
-): Promise<{ exchanged: OpenedSession | null; actorId: string | null; ended?: string }> {
+): Promise<GoodToken | FailedChange> {
   const hash = hashToken(refreshToken);
   const locked = await queries.lockSessionOfToken(db, tenantId, hash);
   const presented = locked && (await queries.findPresentedToken(db, tenantId, hash));
-  if (!presented) return { exchanged: null, actorId: null };
+  if (!presented) return unknownToken(context, tenantId);
   const { user, tenant, sessionId, usedAt, sealedSuccessor, sessionAlive } = presented;
-  const former = sealedSuccessor && unseal(sealedSuccessor, refreshToken, SUCCESSOR);
+  const successor = sealedSuccessor && unseal(sealedSuccessor, refreshToken, SUCCESSOR);
   const successorUsed =
-    former !== null && (await queries.isTokenUsed(db, tenantId, hashToken(former)));
+    successor !== null && (await queries.isTokenUsed(db, tenantId, hashToken(successor)));
+  const refused = { failure: unauthenticated(), actorId: user.id, audit: [] };
 
   switch (refreshDecision({ sessionAlive, usedAt, successorUsed }, new Date())) {
     case "reject":
-      return { exchanged: null, actorId: user.id };
+      return refused;
     case "reuse":
       await queries.endSession(db, tenantId, { sessionId }, "reuse");
-      return { exchanged: null, actorId: user.id, ended: sessionId };
-    case "repeat":
       return {
-        exchanged: former === null ? null : { user, tenant, sessionId, refreshToken: former },
-        actorId: user.id,
+        ...refused,
+        events: [securityEvent("refresh_reused", { userId: user.id, sessionId })],
+        afterCommit: () => announceRevocation(context.services.keyValue, { tenantId, sessionId }),
       };
-    case "rotate": {
-      const successor = newOpaqueToken("refresh", tenantId);
-      await queries.markTokenUsed(db, tenantId, hash, seal(successor, refreshToken, SUCCESSOR));
-      await queries.insertRefreshToken(db, tenantId, sessionId, hashToken(successor));
-      await queries.prolongSession(db, tenantId, sessionId, sessionEnd(context));
-      return { exchanged: { user, tenant, sessionId, refreshToken: successor }, actorId: user.id };
-    }
+    case "repeat":
+    case "rotate":
+      return { user, tenant, sessionId, successor };
   }
+}
+
+/**
+ * Forged, or its tenant's id was changed, or from before its session was deleted. The tenant is only
+ * what the token says, so the event is in no tenant's table.
+ */
+function unknownToken({ services, ...request }: Context, claimedTenantId: string): FailedChange {
+  return {
+    failure: unauthenticated(),
+    actorId: null,
+    audit: [],
+    async afterCommit() {
+      const event = securityEvent("refresh_unknown", { details: { claimedTenantId } });
+      services.securityEvents.record({ ...request, tenantId: null }, event);
+    },
+  };
+}
+
+async function exchange(
+  context: Context,
+  db: Db,
+  refreshToken: string,
+  { user, tenant, sessionId, successor: former }: GoodToken,
+): Promise<OpenedSession> {
+  const account = { user, tenant, sessionId };
+  if (former !== null) return { ...account, refreshToken: former };
+  const successor = newOpaqueToken("refresh", tenant.id);
+  const sealed = seal(successor, refreshToken, SUCCESSOR);
+  await queries.markTokenUsed(db, tenant.id, hashToken(refreshToken), sealed);
+  await queries.insertRefreshToken(db, tenant.id, sessionId, hashToken(successor));
+  await queries.prolongSession(db, tenant.id, sessionId, sessionEnd(context));
+  return { ...account, refreshToken: successor };
 }
 
 /** The caller's sessions that go on, the last used one first. */
