@@ -24,7 +24,8 @@ export interface Environment extends AsyncDisposable {
   readonly postgresVersion: string;
   /** False where it is not installed: the services then keep a store of their own. */
   readonly redis: boolean;
-  startUserSvc(): Promise<Server>;
+  /** `entry` is another program, from the repository's root, that is user-svc and something more. */
+  startUserSvc(entry?: string): Promise<Server>;
   /** Besides the shared port it listens on `httpOrigin`, for HTTP/1.1 alone. */
   startCrmSvc(userSvc: Server): Promise<Server & { readonly httpOrigin: string }>;
   /** Starts `bench/peers/<name>.ts`. */
@@ -59,9 +60,10 @@ export async function openEnvironment(): Promise<Environment> {
   const service = async (
     name: string,
     environment: Readonly<Record<string, string>>,
+    entry = `${name}/src/main.ts`,
   ): Promise<Server> =>
     startServer({
-      entry: `${name}/src/main.ts`,
+      entry,
       port: await freePort(),
       environment: {
         // In production a service refuses to start without Redis.
@@ -83,11 +85,15 @@ export async function openEnvironment(): Promise<Environment> {
     database,
     postgresVersion,
     redis: redis !== null,
-    startUserSvc: () =>
-      service("user-svc", {
-        JWT_SIGNING_KEY_FILE: secrets.signingKeyFile,
-        ENCRYPTION_SECRET: secrets.encryptionSecret,
-      }),
+    startUserSvc: (entry) =>
+      service(
+        "user-svc",
+        {
+          JWT_SIGNING_KEY_FILE: secrets.signingKeyFile,
+          ENCRYPTION_SECRET: secrets.encryptionSecret,
+        },
+        entry,
+      ),
     async startCrmSvc(userSvc) {
       const httpPort = String(await freePort());
       const server = await service("crm-svc", {

@@ -1,12 +1,12 @@
-import type { Benchmark, Figures, Row } from "./benchmark.ts";
+import type { Benchmark, Row } from "./benchmark.ts";
 import { type Environment, POOL_SIZE } from "./environment.ts";
-import type { LoadReport } from "./load/closed-loop.ts";
 import type { Job } from "./load/generator.ts";
 import { startGenerator } from "./load/start.ts";
 import { SELECT_CONTACT } from "./peers/select-contact.ts";
 import { type Contender, contender, medians, ratios, runRounds } from "./rounds.ts";
 import type { Server } from "./server.ts";
 import { makeTenant } from "./tenant.ts";
+import { underLoad } from "./under-load.ts";
 
 const CONTACTS = 10_000;
 const CONCURRENCY = 16;
@@ -19,8 +19,8 @@ const COMPARED = ["throughput", "p50", "p99", "server CPU"];
  * What it costs that a contact is read through everything: authentication (cached, as nearly always),
  * permission, row-level security, log, metrics and the shared port.
  *
- * All processes share the machine's cores, so throughput depends on how many there are, and on the
- * client: over gRPC that one needs as much as the service. The processor time of a request does not.
+ * All processes share the machine's cores, so throughput depends on how many there are. The processor
+ * time of a request does not.
  */
 export const getContact: Benchmark = {
   name: "get-contact",
@@ -47,12 +47,12 @@ async function run(environment: Environment): Promise<Row[]> {
   const loaded = (name: string, load: Job["load"], server?: Server): Contender => {
     const generator = generators.use(startGenerator());
     const job = { load, concurrency: CONCURRENCY, bounds: BOUNDS };
-    return contender(name, () => measure(() => generator.run(job), server));
+    return contender(name, () => underLoad(() => generator.run(job), server));
   };
   const get = (origin: string, path: string, headers: Record<string, string> = {}) => ({
     kind: "http" as const,
     origin,
-    paths: contactIds.map((id) => path + id),
+    requests: contactIds.map((id) => ({ path: path + id })),
     headers,
   });
   const authorization = `Bearer ${accessToken}`;
@@ -64,8 +64,14 @@ async function run(environment: Environment): Promise<Row[]> {
     crmSvc,
   );
   const grpc = loaded(
-    "gRPC (connect-node)",
-    { kind: "grpc", origin: crmSvc.origin, token: accessToken, contactIds },
+    "gRPC",
+    {
+      kind: "grpc",
+      origin: crmSvc.origin,
+      method: "getContact",
+      messages: contactIds.map((id) => ({ id })),
+      headers: { authorization },
+    },
     crmSvc,
   );
   const bare = loaded(
@@ -93,24 +99,4 @@ async function run(environment: Environment): Promise<Row[]> {
     ratios(grpc, rest, COMPARED),
     ratios(hello, rest, COMPARED),
   ];
-}
-
-async function measure(
-  load: () => Promise<LoadReport>,
-  server: Server | undefined,
-): Promise<Figures> {
-  const before = await server?.cpuMicroseconds();
-  const report = await load();
-  const after = await server?.cpuMicroseconds();
-  return {
-    throughput: { value: report.perSecond, unit: "1/s" },
-    p50: { value: report.p50, unit: "ms" },
-    p95: { value: report.p95, unit: "ms" },
-    p99: { value: report.p99, unit: "ms" },
-    "client CPU": { value: report.cpuMicroseconds, unit: "µs" },
-    ...(before !== undefined &&
-      after !== undefined && {
-        "server CPU": { value: (after - before) / report.requests, unit: "µs" },
-      }),
-  };
 }

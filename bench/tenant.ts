@@ -7,9 +7,13 @@ import type { Environment } from "./environment.ts";
 import type { Server } from "./server.ts";
 
 const SEED = 1;
+const PASSWORD = "plum-anchor-tulip-42";
 
 export interface Tenant {
   readonly id: string;
+  /** What its admin signs in with, besides the e-mail address. */
+  readonly slug: string;
+  readonly password: string;
   /** Of its admin; good for fifteen minutes. */
   readonly accessToken: string;
   readonly contactIds: readonly string[];
@@ -20,12 +24,13 @@ export async function makeTenant(
   environment: Environment,
   userSvc: Server,
   contacts: number,
+  slug = "bench",
 ): Promise<Tenant> {
   const transport = createConnectTransport({ baseUrl: userSvc.origin, httpVersion: "1.1" });
   const { session } = await createClient(AuthService, transport).register({
-    tenant: { name: "Bench", slug: "bench" },
+    tenant: { name: "Bench", slug },
     email: "ada@bench.example",
-    password: "plum-anchor-tulip-42",
+    password: PASSWORD,
     fullName: "Ada Bench",
   });
   if (!session?.tenant || !session.user) throw new Error("the answer to register has no session");
@@ -39,7 +44,8 @@ export async function makeTenant(
     await owner.query(INSERT_CONTACTS, [tenant.id, user.id, JSON.stringify(rows)]);
     await owner.query("vacuum (analyze) crm.contacts");
   });
-  return { id: tenant.id, accessToken, contactIds: rows.map(({ id }) => id) };
+  const contactIds = rows.map(({ id }) => id);
+  return { id: tenant.id, slug, password: PASSWORD, accessToken, contactIds };
 }
 
 const INSERT_CONTACTS = `

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { CompiledQuery, type Kysely, sql } from "kysely";
 import pg from "pg";
 import { testDatabase } from "../tools/testing/database.ts";
-import { type Database, openDatabase, violatedConstraint } from "./database.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { violatedConstraint } from "./database-errors.ts";
 import { Failure } from "./errors.ts";
 
 interface Tables {

@@ -1,16 +1,9 @@
-import {
-  CompiledQuery,
-  type ConnectionProvider,
-  type DatabaseConnection,
-  DefaultQueryExecutor,
-  type Driver,
-  Kysely,
-  PostgresAdapter,
-  PostgresQueryCompiler,
-  type QueryResult,
-} from "kysely";
+import { CompiledQuery, type Kysely } from "kysely";
 import pg from "pg";
+import { asClientFailure, isConflict, isDatabaseAway } from "./database-errors.ts";
 import { deadlineExceeded, unavailable } from "./errors.ts";
+import { kyselyOn } from "./kysely-on.ts";
+import { prepareReads, type TimedQuery, tenantRead, tenantSettings } from "./tenant-read.ts";
 
 /** For whom and until when statements run. */
 export interface TenantBounds {
@@ -29,6 +22,12 @@ export interface Database<Tables> {
    * (READ COMMITTED gives each statement a snapshot of its own anyway.)
    */
   reader(bounds: TenantBounds): Kysely<Tables>;
+  /**
+   * The same for statements that PostgreSQL answers at once and that are asked for all the time. Those
+   * of one turn of the event loop, whatever their tenants, are written to one connection together: for
+   * such a statement, a write of its own is the most of what it costs. A slow one holds up the others.
+   */
+  sharedReader(bounds: TenantBounds): Kysely<Tables>;
   /**
    * Runs statements in one transaction; commits when `run` resolves and rolls back when it throws.
    * May run it again, from the start, after a deadlock: `run` must have no other effects.
@@ -53,6 +52,8 @@ export interface DatabaseOptions {
 const NO_TENANT = "";
 /** Distinct texts that get a name. Beyond, statements are sent unnamed: slower, never wrong. */
 const MAX_NAMED = 1_000;
+/** More reads than this that share a connection would wait for each other. */
+const MAX_SHARING = 16;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Beyond its statement timeout a connection is given this long, then it counts as lost. */
 const QUERY_TIMEOUT_SLACK_MS = 2_000;
@@ -62,7 +63,7 @@ const TRANSACTION_TRIES = 3;
 /**
  * Opens a pool. A thin driver of our own, because of what Kysely's costs here: it sends statements
  * unnamed (11,000 a second, against 24,000 prepared) and waits for BEGIN. This one names them, and
- * sends BEGIN, the tenant, the statement and COMMIT at once.
+ * sends the tenant along with the first statement.
  *
  * That fails closed: if the tenant cannot be set, the transaction is aborted, and PostgreSQL refuses
  * the statement behind it.
@@ -75,19 +76,12 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
     idle_in_transaction_session_timeout: MAX_STATEMENT_MS,
     keepAlive: true,
     pipeline: true,
+    onConnect: prepareReads,
   });
   pool.on("error", options.onConnectionError);
   // A connection that is lost while checked out reports here and nowhere else.
   pool.on("connect", (client) => client.on("error", options.onConnectionError));
 
-  const adapter = new PostgresAdapter();
-  const compiler = new PostgresQueryCompiler();
-  const dialect = {
-    createAdapter: () => adapter,
-    createDriver: () => refusingDriver,
-    createIntrospector: refuse,
-    createQueryCompiler: () => compiler,
-  };
   const names = new Map<string, string>();
 
   function named({ sql, parameters }: CompiledQuery): pg.QueryConfig {
@@ -98,11 +92,6 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
     }
     const values = [...parameters];
     return name === undefined ? { text: sql, values } : { name, text: sql, values };
-  }
-
-  function kysely(provideConnection: ConnectionProvider["provideConnection"]): Kysely<Tables> {
-    const executor = new DefaultQueryExecutor(compiler, adapter, { provideConnection });
-    return new Kysely<Tables>({ config: { dialect }, dialect, driver: refusingDriver, executor });
   }
 
   /** Checks a connection out, and never hands one back that might still be in a transaction. */
@@ -116,61 +105,82 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
       clean = true;
       return result;
     } catch (error) {
-      clean = client.getTransactionStatus() === "I";
+      clean = client.getTransactionStatus() === "I" && !isDatabaseAway(error);
       throw asClientFailure(error);
     } finally {
       client.release(!clean);
     }
   }
 
-  function tenantSetting({ tenantId, deadline }: TenantBounds): pg.QueryConfig {
-    const left = Math.min(deadline - Date.now(), MAX_STATEMENT_MS);
-    if (left <= 0) throw deadlineExceeded();
-    return {
-      name: "tenant",
-      text: "select set_config('app.tenant_id', $1, true), set_config('statement_timeout', $2, true)",
-      values: [tenantId, String(Math.ceil(left))],
-    };
+  /** Sends reads at once, on one connection. Each settles by itself. */
+  async function readTogether(reads: readonly Read[]): Promise<void> {
+    try {
+      await withClient(async (client) => {
+        inOneFlush(client, () => {
+          for (const { bounds, query, reply } of reads) {
+            const timeoutMs = timeLeft(bounds);
+            if (timeoutMs === 0) reply.reject(deadlineExceeded());
+            else
+              client.query(
+                tenantRead(timed(named(query), bounds), { ...bounds, timeoutMs }, reply),
+              );
+          }
+        });
+        const outcomes = await Promise.allSettled(reads.map(({ reply }) => reply.promise));
+        for (const outcome of outcomes) {
+          if (outcome.status === "rejected" && isDatabaseAway(outcome.reason)) throw outcome.reason;
+        }
+      });
+    } catch (error) {
+      for (const { reply } of reads) reply.reject(error);
+    }
   }
 
-  const reader = (bounds: TenantBounds): Kysely<Tables> =>
-    kysely((consumer) =>
-      consumer(
-        connection((query) =>
-          withClient(async (client) => {
-            const setting = tenantSetting(bounds);
-            const [, , result] = await inOrder(
-              inOneFlush(client, () => [
-                client.query("BEGIN READ ONLY"),
-                client.query(setting),
-                client.query(timed(named(query), bounds)),
-                client.query("COMMIT"),
-              ]),
-            );
-            return result;
-          }),
-        ),
-      ),
-    );
+  function readerThat(sends: (read: Read) => void): Database<Tables>["reader"] {
+    return (bounds) =>
+      kyselyOn((query) => {
+        const reply = Promise.withResolvers<pg.QueryResult>();
+        sends({ bounds, query, reply });
+        return reply.promise.catch((error: unknown) => {
+          throw asClientFailure(error);
+        });
+      });
+  }
+
+  const reader = readerThat((read) => void readTogether([read]));
+
+  let sharing: Read[] = [];
+  const sharedReader = readerThat((read) => {
+    if (sharing.push(read) > 1) return;
+    setImmediate(() => {
+      const reads = sharing;
+      sharing = [];
+      for (let from = 0; from < reads.length; from += MAX_SHARING) {
+        void readTogether(reads.slice(from, from + MAX_SHARING));
+      }
+    });
+  });
 
   async function attempt<T>(
     bounds: TenantBounds,
     run: (db: Kysely<Tables>) => Promise<T>,
   ): Promise<T> {
     return withClient(async (client) => {
-      const setting = tenantSetting(bounds);
+      const timeoutMs = timeLeft(bounds);
+      if (timeoutMs === 0) throw deadlineExceeded();
+      const setting = tenantSettings(bounds.tenantId, timeoutMs);
       // Not awaited: the first statement follows at once, and is refused if these fail.
       const opened = inOrder(
         inOneFlush(client, () => [client.query("BEGIN"), client.query(setting)]),
       );
       // Thrown below, by a statement or before the commit; here only kept from counting as unhandled.
       opened.catch(() => {});
-      const tenantConnection = connection(async (query) => {
+      const db = kyselyOn<Tables>(async (query) => {
         const [, result] = await inOrder([opened, client.query(timed(named(query), bounds))]);
         return result;
       });
       try {
-        const result = await run(kysely((consumer) => consumer(tenantConnection)));
+        const result = await run(db);
         await opened;
         const { command } = await client.query("COMMIT");
         // An aborted transaction answers COMMIT with ROLLBACK, and without an error.
@@ -186,6 +196,7 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
 
   return {
     reader,
+    sharedReader,
     outsideTenants: (deadline) => reader({ tenantId: NO_TENANT, deadline }),
     async transaction(bounds, run) {
       for (let tries = 1; ; tries++) {
@@ -207,6 +218,13 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
     },
     close: () => pool.end(),
   };
+}
+
+/** A statement as it was asked for, and who waits for its result. */
+interface Read {
+  readonly bounds: TenantBounds;
+  readonly query: CompiledQuery;
+  readonly reply: PromiseWithResolvers<pg.QueryResult>;
 }
 
 const POWER_QUERY = `
@@ -243,77 +261,11 @@ async function inOrder<const Sent extends readonly unknown[]>(
   return Promise.all(sent);
 }
 
-/** Its own timeout is pg's to keep; its types do not know of it. */
-interface TimedQuery extends pg.QueryConfig {
-  readonly query_timeout: number;
+function timed(query: pg.QueryConfig, bounds: TenantBounds): TimedQuery {
+  return { ...query, query_timeout: timeLeft(bounds) + QUERY_TIMEOUT_SLACK_MS };
 }
 
-function timed(query: pg.QueryConfig, { deadline }: TenantBounds): TimedQuery {
-  const left = Math.min(deadline - Date.now(), MAX_STATEMENT_MS);
-  return { ...query, query_timeout: Math.max(left, 0) + QUERY_TIMEOUT_SLACK_MS };
-}
-
-function connection(
-  execute: (query: CompiledQuery) => Promise<pg.QueryResult>,
-): DatabaseConnection {
-  return {
-    async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-      const { rows, rowCount } = await execute(query);
-      return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
-    },
-    streamQuery: refuse,
-  };
-}
-
-function refuse(): never {
-  throw new Error("not offered: transactions and connections are the Database's to give");
-}
-
-/** Kysely asks for a driver; with an executor of our own none of its methods is ever needed. */
-const refusingDriver: Driver = {
-  init: refuse,
-  acquireConnection: refuse,
-  beginTransaction: refuse,
-  commitTransaction: refuse,
-  rollbackTransaction: refuse,
-  releaseConnection: refuse,
-  destroy: refuse,
-};
-
-/** The SQLSTATE of an error of PostgreSQL's, or Node's code of a network error. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
-}
-
-/** Name of the constraint that a statement ran against (SQLSTATE class 23), if that is what failed. */
-export function violatedConstraint(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError && error.code?.startsWith("23")
-    ? error.constraint
-    : undefined;
-}
-
-/** Serialization failure, deadlock: another try may well succeed. */
-function isConflict(error: unknown): boolean {
-  return ["40001", "40P01"].includes(errorCode(error) ?? "");
-}
-
-/** 08 connection, 53 resources, 57P shutdown: it is the database that is away, not a bug. */
-function asClientFailure(error: unknown): unknown {
-  const code = errorCode(error);
-  if (code === "57014") return deadlineExceeded(error);
-  if (code === undefined)
-    return isLostConnection(error) ? unavailable("The database", error) : error;
-  return /^(08|53|57P|E[A-Z]+$)/.test(code) ? unavailable("The database", error) : error;
-}
-
-/** pg gives these errors no code. */
-function isLostConnection(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout)/.test(
-      error.message,
-    )
-  );
+/** Milliseconds that a statement may take; 0 if the deadline has passed. */
+function timeLeft({ deadline }: TenantBounds): number {
+  return Math.ceil(Math.min(Math.max(deadline - Date.now(), 0), MAX_STATEMENT_MS));
 }

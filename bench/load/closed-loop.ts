@@ -5,6 +5,8 @@ export interface Bounds {
   readonly requests: number;
   /** Milliseconds. */
   readonly ms: number;
+  /** How long each lane rests after an answer, for a load that is to weigh little; not at all without. */
+  readonly restMs?: number;
 }
 
 export interface LoadReport {
@@ -25,8 +27,8 @@ export type Send = () => Promise<void>;
 const STRAGGLER_MS = 10_000;
 
 /**
- * Keeps one request in flight on each lane: the next one is sent when the answer is there. So the
- * latencies are those of this concurrency at the highest throughput that it reaches.
+ * Keeps one request in flight on each lane: the next one is sent when the answer is there. So, unless
+ * the lanes rest, the latencies are those of this concurrency at the highest throughput that it reaches.
  */
 export async function closedLoop(lanes: readonly Send[], bounds: Bounds): Promise<LoadReport> {
   const latencies = new Float64Array(bounds.requests);
@@ -47,6 +49,9 @@ export async function closedLoop(lanes: readonly Send[], bounds: Bounds): Promis
       const now = performance.now();
       latencies[answered++] = now - since;
       since = now;
+      if (bounds.restMs === undefined) continue;
+      await Bun.sleep(bounds.restMs);
+      since = performance.now();
     }
   }
 

@@ -1,3 +1,4 @@
+import { type BcryptLoad, bcryptLanes } from "./bcrypt.ts";
 import { type Bounds, closedLoop, type LoadReport, type Send } from "./closed-loop.ts";
 import { type GrpcLoad, grpcLanes } from "./grpc.ts";
 import { type HttpLoad, httpLanes } from "./http.ts";
@@ -5,7 +6,7 @@ import { type SqlLoad, sqlLanes } from "./sql.ts";
 
 /** What to send, on how many lanes, for how long. */
 export interface Job {
-  readonly load: HttpLoad | GrpcLoad | SqlLoad;
+  readonly load: HttpLoad | GrpcLoad | SqlLoad | BcryptLoad;
   readonly concurrency: number;
   readonly bounds: Bounds;
 }
@@ -35,6 +36,8 @@ function openLanes(load: Job["load"], concurrency: number): Promise<Lanes> {
       return grpcLanes(load, concurrency);
     case "sql":
       return sqlLanes(load, concurrency);
+    case "bcrypt":
+      return bcryptLanes(load, concurrency);
   }
 }
 

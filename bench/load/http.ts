@@ -3,9 +3,15 @@ import type { Lanes } from "./generator.ts";
 export interface HttpLoad {
   readonly kind: "http";
   readonly origin: string;
-  /** Each request asks for one of them, at random. */
-  readonly paths: readonly string[];
+  /** Each request is one of them, at random. */
+  readonly requests: readonly HttpRequest[];
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A GET, or with a body, which is sent as JSON, a POST. */
+export interface HttpRequest {
+  readonly path: string;
+  readonly body?: object;
 }
 
 /**
@@ -15,10 +21,7 @@ export interface HttpLoad {
  */
 export async function httpLanes(load: HttpLoad, lanes: number): Promise<Lanes> {
   const { hostname, port, host } = new URL(load.origin);
-  const headers = Object.entries({ host, ...load.headers })
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join("");
-  const requests = load.paths.map((path) => Buffer.from(`GET ${path} HTTP/1.1\r\n${headers}\r\n`));
+  const requests = load.requests.map((request) => written(request, { host, ...load.headers }));
   const connections = await Promise.all(
     Array.from({ length: lanes }, () => openConnection(hostname, Number(port))),
   );
@@ -32,6 +35,18 @@ export async function httpLanes(load: HttpLoad, lanes: number): Promise<Lanes> {
       for (const { close } of connections) close();
     },
   };
+}
+
+function written({ path, body }: HttpRequest, headers: Readonly<Record<string, string>>): Buffer {
+  const json = body === undefined ? "" : JSON.stringify(body);
+  const length = String(Buffer.byteLength(json));
+  const all = {
+    ...headers,
+    ...(body && { "content-type": "application/json", "content-length": length }),
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  const method = body === undefined ? "GET" : "POST";
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${json}`);
 }
 
 export interface Connection {

@@ -10,7 +10,8 @@ const server = Bun.serve({
 afterAll(() => server.stop(true));
 
 function job(headers: Record<string, string>) {
-  const load = { kind: "http" as const, origin: server.url.origin, paths: ["/a", "/b"], headers };
+  const requests = [{ path: "/a" }, { path: "/b", body: { b: 1 } }];
+  const load = { kind: "http" as const, origin: server.url.origin, requests, headers };
   return { load, concurrency: 4, bounds: { requests: 1_000, ms: 10_000 } };
 }
 

@@ -8,6 +8,7 @@ import { rememberedPermissions } from "../roles/remembered.ts";
 import type { UserServices } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
 import { findLiveSession } from "./queries.ts";
+import { rememberedTokens } from "./verified.ts";
 
 const NOTE_TIMEOUT_MS = 5_000;
 
@@ -26,14 +27,15 @@ export function authenticator({
 }: {
   readonly tokens: AccessTokens;
 } & Pick<Foundation<DB>, "database" | "log">): UserServices["authenticate"] {
+  const verify = rememberedTokens(tokens.verify);
   const permissionsOf = rememberedPermissions();
   /** Keys whose use is being noted. */
   const noting = new Set<string>();
 
   async function authenticateUser(token: string, { deadline }: Bounds): Promise<Actor> {
-    const { tenantId, userId, sessionId, expiresAt } = await tokens.verify(token);
-    const db = database.reader({ tenantId, deadline });
-    const live = await findLiveSession(db, tenantId, sessionId, userId);
+    const { tenantId, userId, sessionId, expiresAt } = await verify(token);
+    const db = database.sharedReader({ tenantId, deadline });
+    const live = await findLiveSession(db, { tenantId, sessionId, userId });
     if (live === null) throw unauthenticated("revoked");
     const { role, rulesVersion, secondFactorMissing } = live;
     const permissions = secondFactorMissing

@@ -33,6 +33,7 @@ const MATRIX = {
     import: "AA-A",
     export: "AA-A",
     merge: "AA--",
+    configure: "AA--",
   },
   interactions: {
     create: "AAAA",

@@ -1,3 +1,5 @@
+import type { Actor } from "@crm/platform/context";
+import { derived } from "@crm/platform/derived";
 import { Failure } from "@crm/platform/errors";
 import type { Permission } from "../roles/schema.ts";
 import { anonymous } from "../services.ts";
@@ -13,6 +15,7 @@ export const validateToken = anonymous({
   // Peers ask this for every request, from few addresses. There is nothing to guess: a signature or
   // 256 bits are checked, and that costs little.
   limit: null,
+  takesKey: false,
   input: validateTokenInput,
   output: validatedToken,
   async run({ context }, { token }) {
@@ -22,10 +25,7 @@ export const validateToken = anonymous({
       throw new Failure("unauthenticated", String(error.cause), "The token stands for nobody.");
     });
     const { kind, userId, tenantId, role, sessionId, secondFactorMissing = false } = actor;
-    const permissions: Permission[] = [...actor.permissions].map(([permission, scope]) => {
-      const [resource = "", action = ""] = permission.split(":");
-      return { resource, action, scope };
-    });
+    const permissions = listed(actor.permissions);
     const expiresAt = Number.isFinite(actor.expiresAt)
       ? new Date(actor.expiresAt).toISOString()
       : null;
@@ -33,3 +33,11 @@ export const validateToken = anonymous({
     return { ...valid, secondFactorMissing };
   },
 });
+
+/** A role's permissions are the same object for all who have it: see rememberedPermissions. */
+const listed = derived((permissions: Actor["permissions"]): Permission[] =>
+  [...permissions].map(([permission, scope]) => {
+    const [resource = "", action = ""] = permission.split(":");
+    return { resource, action, scope };
+  }),
+);

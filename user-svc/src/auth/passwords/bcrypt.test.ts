@@ -37,6 +37,14 @@ describe("passwords", () => {
     expect(await time(old)).toBeGreaterThan(somebody / 4);
   });
 
+  test("are compared again after one that could not be", async () => {
+    const stored = await hash("correct horse battery");
+    const damaged = verify("correct horse battery", "$2b$04$short");
+    // `rejects` would wait for it without letting the thread's answer in.
+    expect(await damaged.catch((error: unknown) => error)).toBeInstanceOf(Error);
+    expect(await verify("correct horse battery", stored)).toBe(true);
+  });
+
   test("are outdated if their hash is of a lower cost", async () => {
     const costlier = await passwords(5);
     const stored = await hash("correct horse battery");

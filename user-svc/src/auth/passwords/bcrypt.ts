@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { unavailable } from "@crm/platform/errors";
 import { BulkheadRejectedError, bulkhead } from "cockatiel";
+import { bcryptHash, bcryptMatches } from "./bcrypt-threads.ts";
 
 /** A stored hash above this cost would take minutes, or hang. */
 const MAX_COST = 15;
@@ -27,20 +28,18 @@ export async function passwords(cost: number): Promise<Passwords> {
     limit.execute(work).catch((error: unknown) => {
       throw error instanceof BulkheadRejectedError ? unavailable("Signing in", error, 5) : error;
     });
-  const bcrypt = (password: string, rounds: number) =>
-    Bun.password.hash(password, { algorithm: "bcrypt", cost: rounds });
-  const nobodys = await bcrypt(Bun.randomUUIDv7(), cost);
+  const nobodys = await bcryptHash(Bun.randomUUIDv7(), cost);
 
   return {
-    hash: (password) => run(() => bcrypt(password, cost)),
+    hash: (password) => run(() => bcryptHash(password, cost)),
     verify: (password, stored) =>
       run(async () => {
         const usable = stored !== null && costOf(stored) <= MAX_COST;
         const compared = usable ? stored : nobodys;
-        if (await Bun.password.verify(password, compared)) return usable;
+        if (await bcryptMatches(password, compared)) return usable;
         // Each cost is twice the work of the one below: 2^c + (2^c + … + 2^(cost-1)) = 2^cost.
         for (let missing = costOf(compared); missing < cost; missing++) {
-          await bcrypt(password, missing);
+          await bcryptHash(password, missing);
         }
         return false;
       }),
