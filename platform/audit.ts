@@ -24,19 +24,15 @@ export async function insertAuditEntries(
   entries: readonly AuditEntry[],
 ): Promise<void> {
   if (entries.length === 0) return;
-  const rows = entries.map(
-    (entry) => sql`(${origin.tenantId}::uuid, ${Bun.randomUUIDv7()}::uuid, ${origin.actorId}::uuid,
-      ${origin.requestId}, ${entry.entity}, ${entry.entityId}::uuid, ${entry.action},
-      ${json(entry.before)}::jsonb, ${json(entry.after)}::jsonb)`,
-  );
+  // One parameter, however many entries: the statement stays the same, and prepared.
+  const rows = entries.map((entry) => ({ id: Bun.randomUUIDv7(), ...entry }));
   await sql`
     insert into ${sql.table(`${schema}.audit_log`)}
       (tenant_id, audit_id, actor_id, request_id, entity, entity_id, action, before, after)
-    values ${sql.join(rows)}`.execute(db);
-}
-
-function json(value: object | null): string | null {
-  return value === null ? null : JSON.stringify(value);
+    select ${origin.tenantId}::uuid, id, ${origin.actorId}::uuid, ${origin.requestId}::text,
+      entity, "entityId", action, before, after
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as entries
+      (id uuid, entity text, "entityId" uuid, action text, before jsonb, after jsonb)`.execute(db);
 }
 
 /** The fields of `after` that differ from `before`, as they were and are; null if none does. */

@@ -1,14 +1,14 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { runMigrations } from "graphile-worker";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import pg from "pg";
+import type { SqlFiles } from "./sql-files.ts";
 
 export interface MigrateOptions {
   /** Connection URL of the role that owns the schema (`crm_owner`). */
   readonly url: string;
-  /** Folder of numbered `.sql` files. They are append only: a file that has run is never edited. */
-  readonly directory: string;
+  /** Numbered files. They are append only: a file that has run is never edited. */
+  readonly files: SqlFiles;
   /** Schema that the files fill. It also keeps the list of those that have run. */
   readonly schema: string;
 }
@@ -24,12 +24,30 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
     const { error, results = [] } = await migrator.migrateToLatest();
     if (error) {
       const failed = results.find((result) => result.status === "Error");
-      throw new Error(`migration ${failed?.migrationName ?? options.directory} failed: ${error}`, {
-        cause: error,
-      });
+      throw new Error(
+        `migration ${failed?.migrationName ?? `of ${options.schema}`} failed: ${error}`,
+        {
+          cause: error,
+        },
+      );
     }
     return results.map((result) => result.migrationName);
   });
+}
+
+/**
+ * Brings the job queue's schema (`graphile_worker`) up to date, as the role that owns it, and runs
+ * `grants`, SQL that says what others may do there. Throws the database's error.
+ */
+export async function migrateJobs(url: string, grants: string): Promise<void> {
+  await runMigrations({ connectionString: url, maxPoolSize: 2 });
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(grants);
+  } finally {
+    await client.end();
+  }
 }
 
 async function withMigrator<T>(
@@ -42,7 +60,7 @@ async function withMigrator<T>(
     return await run(
       new Migrator({
         db,
-        provider: { getMigrations: () => sqlFiles(options.directory) },
+        provider: { getMigrations: async () => migrationsOf(options.files) },
         migrationTableSchema: options.schema,
         migrationTableName: "migrations",
         migrationLockTableName: "migrations_lock",
@@ -53,14 +71,10 @@ async function withMigrator<T>(
   }
 }
 
-async function sqlFiles(directory: string): Promise<Record<string, Migration>> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith(".sql")).sort();
-  const files = await Promise.all(
-    names.map(async (name) => [name, await readFile(join(directory, name), "utf8")] as const),
-  );
+function migrationsOf(files: SqlFiles): Record<string, Migration> {
   return Object.fromEntries(
-    files.map(([name, text]) => [
-      name.replace(/\.sql$/, ""),
+    Object.entries(files).map(([name, text]) => [
+      name,
       { up: async (db: Kysely<unknown>) => void (await sql.raw(text).execute(db)) },
     ]),
   );

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { migrate } from "@crm/platform/migrations";
+import { migrate, migrateJobs } from "@crm/platform/migrations";
+import { sqlFile, sqlFiles } from "@crm/platform/sql-files" with { type: "macro" };
 import pg from "pg";
 import { Fault, reasonOf } from "./fault.ts";
 
@@ -86,20 +87,17 @@ export async function copyDatabase(
   await closeToPublic(admin, target);
 }
 
-/** Brings both schemas up to date. Returns the names of the files that were applied. */
+/** Brings both schemas and the job queue up to date. Returns the names of the files that were applied. */
 export async function migrateDatabase(ownerUrl: string): Promise<string[]> {
   const applied: string[] = [];
-  for (const [directory, schema] of [
-    ["user", "identity"],
-    ["crm", "crm"],
+  for (const [directory, schema, files] of [
+    ["user", "identity", sqlFiles("user")],
+    ["crm", "crm", sqlFiles("crm")],
   ] as const) {
-    const names = await migrate({
-      url: ownerUrl,
-      directory: join(SQL_DIRECTORY, directory),
-      schema,
-    });
+    const names = await migrate({ url: ownerUrl, files, schema });
     applied.push(...names.map((name) => `${directory}/${name}`));
   }
+  await migrateJobs(ownerUrl, sqlFile("jobs.sql"));
   return applied;
 }
 

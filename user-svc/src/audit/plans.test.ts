@@ -1,11 +1,10 @@
 import { afterAll, expect, test } from "bun:test";
+import { type AuditFilter, listAuditEntries } from "@crm/platform/audit-log";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { withClient } from "../../../tools/local/database.ts";
 import { testDatabase } from "../../../tools/testing/database.ts";
 import type { DB } from "../tables.gen.ts";
-import { listAuditEntries } from "./queries.ts";
-import type { AuditFilter } from "./schema.ts";
 
 const TENANTS = 10;
 const ENTRIES = 5_000;
@@ -58,7 +57,14 @@ async function reads(filter: AuditFilter): Promise<Record<string, number>> {
     await sql`select set_config('app.tenant_id', ${tenantId}, true)`.execute(db);
     const position = { occurredAt: new Date().toISOString(), id: tenantId };
     const before = await counts(db);
-    const found = await listAuditEntries(db, tenantId, filter, LIMIT, position);
+    const found = await listAuditEntries(
+      db.withTables<never>(),
+      "identity",
+      tenantId,
+      filter,
+      LIMIT,
+      position,
+    );
     const after = await counts(db);
     expect(found).toHaveLength(LIMIT + 1);
     const read = [...after].map(
