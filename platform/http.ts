@@ -1,20 +1,17 @@
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { cors as connectCors } from "@connectrpc/connect";
+import { type ConnectRouter, cors as connectCors } from "@connectrpc/connect";
 import {
   type UniversalServerRequest,
   universalServerRequestFromFetch,
   universalServerResponseToFetch,
 } from "@connectrpc/connect/protocol";
-import {
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
-import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import { Hono, type MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { routePath } from "hono/route";
 import type { Logger } from "pino";
 import { asFailure, Failure } from "./errors.ts";
+import { sendHttp2 } from "./http2-response.ts";
 import type { Metrics } from "./metrics.ts";
 import { problem } from "./problem.ts";
 import { type RequestOrigin, requestContext, requestOrigin, traceId } from "./request.ts";
@@ -26,11 +23,12 @@ import {
   protocolOf,
   rpcHandlers,
 } from "./rpc.ts";
+import type { StreamBinding } from "./rpc-streams.ts";
 
-const MAX_BODY_BYTES = 1 << 20;
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /** Paths that are asked every few seconds by machines and say nothing about the use. */
 const UNLOGGED = new Set(["/health", "/ready", "/metrics"]);
+const UNLOGGED_SERVICE = "grpc.health.v1.Health/";
 
 export interface HttpOptions<Services> {
   readonly services: Services;
@@ -41,7 +39,9 @@ export interface HttpOptions<Services> {
   readonly trustedHops: number;
   /** Adds the service's routes. */
   readonly routes: (app: RestApp<Services>) => void;
-  readonly bindings: readonly Binding<Services>[];
+  readonly bindings: readonly (Binding<Services> | StreamBinding<Services>)[];
+  /** See `rpcHandlers`. */
+  readonly standard?: (router: ConnectRouter) => void;
 }
 
 /** Answers requests of every protocol; what carries them is `listen`'s to know. */
@@ -60,6 +60,7 @@ export function httpHandlers<Services>(options: HttpOptions<Services>): HttpHand
   const rpc = rpcHandlers({
     services,
     bindings: options.bindings,
+    ...(options.standard && { standard: options.standard }),
     log,
     observe: (outcome) => observeCall(log, metrics, outcome),
   });
@@ -99,13 +100,13 @@ export function httpHandlers<Services>(options: HttpOptions<Services>): HttpHand
         ? call(path, request, peer)
         : overHttp2(request, (each) => fetch(each, peer));
       answer
-        .then((response) => universalResponseToNodeResponse(response, nodeResponse))
+        .then((response) => sendHttp2(response, nodeResponse))
         .catch((error: unknown) => log.debug({ err: error }, "the client went away"));
     },
   };
 }
 
-/** The REST side: request context, CORS, body limit, errors, one log line, one observation. */
+/** The REST side: request context, CORS, errors, one log line, one observation. */
 function restApp<Services>(options: HttpOptions<Services>): RestApp<Services> {
   const { services, log, metrics } = options;
   const app: RestApp<Services> = new Hono<RestEnv<Services>>();
@@ -116,9 +117,11 @@ function restApp<Services>(options: HttpOptions<Services>): RestApp<Services> {
     const deadline = Date.now() + DEFAULT_TIMEOUT_MS;
     const { signal } = c.req.raw;
     c.set("request", requestContext(origin, { services, log, deadline, signal }));
+    // Before, because changing a finished response costs Hono and Bun a copy of its headers.
+    c.header("x-request-id", origin.requestId);
     await next();
-    c.res.headers.set("x-request-id", origin.requestId);
-    const route = routePath(c, -1);
+    // The route that answered; the last of those that match may be another, as /v1/contacts/:id is.
+    const route = routePath(c);
     const seconds = (performance.now() - started) / 1_000;
     metrics.http.observe({ method: c.req.method, route, status: c.res.status }, seconds);
     if (UNLOGGED.has(route)) return;
@@ -136,16 +139,6 @@ function restApp<Services>(options: HttpOptions<Services>): RestApp<Services> {
   });
 
   app.use(crossOrigin(options.corsOrigins));
-
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        const message = `The body is larger than ${MAX_BODY_BYTES} bytes.`;
-        throw new Failure("tooLarge", "body_too_large", message);
-      },
-    }),
-  );
 
   app.notFound((c) => {
     const allowed = allowedMethods(app, c.req.path);
@@ -181,8 +174,8 @@ function allowedMethods<Services>(app: RestApp<Services>, path: string): string[
 }
 
 /** Lets pages of the listed origins call, and read what the contract puts into headers. */
-function crossOrigin(origins: readonly string[]) {
-  return cors({
+function crossOrigin(origins: readonly string[]): MiddlewareHandler {
+  const answer = cors({
     origin: [...origins],
     allowMethods: METHODS,
     allowHeaders: [
@@ -205,6 +198,9 @@ function crossOrigin(origins: readonly string[]) {
     ],
     maxAge: 600,
   });
+  // Other programs send no Origin, and they are most. What they get may not be cached for pages, so a
+  // route whose answer may be cached says `vary: origin` itself.
+  return (c, next) => (c.req.raw.headers.has("origin") ? answer(c, next) : next());
 }
 
 function isGrpc(headers: Headers): boolean {
@@ -257,6 +253,7 @@ function observeCall<Services>(log: Logger, metrics: Metrics, call: CallOutcome<
   if (failure && (failure.kind === "internal" || failure.kind === "unavailable")) {
     logFailure(log, failure, origin);
   }
+  if (procedure.startsWith(UNLOGGED_SERVICE)) return;
   log.info({
     event: "call",
     ...originFields(origin),

@@ -55,7 +55,8 @@ function faults(issue: z.core.$ZodIssue, raw: unknown): FieldFault[] {
 function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
   let value = raw;
   for (const key of path) {
-    if (typeof value !== "object" || value === null) return undefined;
+    // The one item of what may be a list too, such as a parameter that is given once.
+    if (typeof value !== "object" || value === null) return value;
     value = Reflect.get(value, key);
   }
   return value;

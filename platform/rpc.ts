@@ -29,6 +29,8 @@ import { asFailure, FAILURES, Failure, invalid } from "./errors.ts";
 import type { Operation } from "./operation.ts";
 import { type RequestOrigin, requestContext } from "./request.ts";
 import { connectError, messageFailure, spellMessageOut } from "./rpc-errors.ts";
+import type { StreamBinding, StreamCalls } from "./rpc-streams.ts";
+import { UNBOUNDED_MS } from "./streams.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
 /** A longer `grpc-timeout` is refused: very large ones overflow the timer and end at once. */
@@ -43,6 +45,8 @@ interface Translation<Output> {
   readonly input?: (request: JsonObject) => unknown;
   /** Output → proto JSON of the response. Without it they are alike. */
   readonly output?: (output: Output) => unknown;
+  /** Output → the response itself, instead: for what is called so often that JSON would be felt. */
+  readonly response?: (output: Output) => MessageShape<DescMessage>;
 }
 
 /** One RPC and the operation that it stands for. */
@@ -68,11 +72,15 @@ interface Call<Services> {
   failure: Failure | undefined;
   /** Its message has been read. */
   received: boolean;
+  /** Set to false by a stream that begins, until it is complete. */
+  complete: boolean;
 }
 
 export interface RpcServices<Services> {
   readonly services: Services;
-  readonly bindings: readonly Binding<Services>[];
+  readonly bindings: readonly (Binding<Services> | StreamBinding<Services>)[];
+  /** Adds what every service of gRPC has, and anybody may call, without an operation. */
+  readonly standard?: (router: ConnectRouter) => void;
   readonly log: RequestContext<Services>["log"];
   /** Called once for each answered call. */
   readonly observe: (outcome: CallOutcome<Services>) => void;
@@ -101,7 +109,7 @@ export type RpcHandler = (
 export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, RpcHandler> {
   const callKey = createContextKey<Call<Services> | undefined>(undefined);
   const operationOf = new Map(
-    rpc.bindings.map(({ method, operation }) => [method as unknown, operation]),
+    rpc.bindings.map(({ method, operation }) => [method as unknown, operation] as const),
   );
   const admissions = new WeakMap<
     Call<Services>,
@@ -122,7 +130,7 @@ export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, R
       call.context = requestContext(call.origin, {
         services: rpc.services,
         log: rpc.log,
-        deadline: Date.now() + (handler.timeoutMs() ?? DEFAULT_TIMEOUT_MS),
+        deadline: Date.now() + (handler.timeoutMs() ?? defaultTimeoutMs(handler)),
         signal: handler.signal,
       });
       const operation = operationOf.get(handler.method);
@@ -133,12 +141,31 @@ export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, R
   }
 
   const translateErrors: Interceptor = (next) => async (request) => {
+    const call = request.contextValues.get(callKey);
+    if (call !== undefined && !operationOf.has(request.method)) call.received = true;
     try {
       return await next(request);
     } catch (thrown) {
-      const call = request.contextValues.get(callKey);
       throw call === undefined ? thrown : refusal(call, thrown);
     }
+  };
+
+  const streamCalls: StreamCalls<Services> = {
+    admitted(handler) {
+      const call = callOf(handler);
+      const admission = admissions.get(call);
+      if (call.context === undefined || admission === undefined) {
+        throw new Error("a call must come through the gate");
+      }
+      call.received = true;
+      call.complete = false;
+      const complete = () => {
+        call.complete = true;
+      };
+      return { context: call.context, admission, complete };
+    },
+    requestJson,
+    refusal: (handler, thrown) => refusal(callOf(handler), thrown),
   };
 
   const router = createConnectRouter({
@@ -149,7 +176,11 @@ export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, R
     interceptors: [translateErrors],
     requestGate: gate,
   });
-  for (const binding of rpc.bindings) implement(router, binding);
+  for (const binding of rpc.bindings) {
+    if ("implement" in binding) binding.implement(router, streamCalls);
+    else implement(router, binding);
+  }
+  rpc.standard?.(router);
 
   function implement(target: ConnectRouter, { method, operation, translation }: Binding<Services>) {
     target.rpc(method, async (request, handler) => {
@@ -167,6 +198,7 @@ export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, R
       );
       if (call.context.replayed) handler.responseHeader.set("idempotency-replayed", "true");
       // The translation was given with the operation, for its very output.
+      if (translation.response) return translation.response(output as never);
       const json = translation.output ? translation.output(output as never) : output;
       return fromJson(method.output, (json ?? {}) as JsonValue);
     });
@@ -190,6 +222,7 @@ export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, R
       context: undefined,
       failure: undefined,
       received: false,
+      complete: true,
     };
     const contextValues = createContextValues().set(callKey, call);
     let response = await handler({ ...request, contextValues });
@@ -216,6 +249,11 @@ export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, R
   }
 }
 
+/** A stream lasts as long as it goes on, unless its client says how long it may. */
+function defaultTimeoutMs({ method }: HandlerContext): number {
+  return method.methodKind === "unary" ? DEFAULT_TIMEOUT_MS : UNBOUNDED_MS;
+}
+
 /** Calls `finished` once, when the body has been sent or given up. */
 async function* observed(
   body: AsyncIterable<Uint8Array> | undefined,
@@ -238,6 +276,7 @@ export function protocolOf(contentType: string | null): string {
 /** The call's failure; what Connect refused by itself is known by the answer only. */
 function codeOf(call: Call<unknown>, response: UniversalServerResponse): string {
   if (call.failure !== undefined) return codeName(FAILURES[call.failure.kind].rpc);
+  if (!call.complete) return codeName(Code.Canceled);
   const status = response.trailer?.get("grpc-status");
   if (status) return status === "0" ? "ok" : codeName(Number(status));
   return response.status === 200 ? "ok" : `http_${response.status}`;
