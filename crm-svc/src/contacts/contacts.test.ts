@@ -5,7 +5,9 @@ import {
   deleteContact,
   getContact,
   listContacts,
+  restoreContact,
   searchContacts,
+  undoContactChange,
   updateContact,
 } from "../../../tools/testing/api/contacts.ts";
 import {
@@ -31,6 +33,8 @@ const permissions: readonly Case[] = [
       [searchContacts, { q: "a" }],
       [updateContact, { id: NOBODYS_ID, contact: { firstName: "A" } }],
       [deleteContact, { id: NOBODYS_ID }],
+      [restoreContact, { id: NOBODYS_ID }],
+      [undoContactChange, { id: NOBODYS_ID, auditId: NOBODYS_ID }],
     ] as const
   ).map(
     ([operation, input]): Case => ({
@@ -47,6 +51,20 @@ const permissions: readonly Case[] = [
       as,
       operation: deleteContact,
       input: { id: NOBODYS_ID },
+      expected: { refusal: forbidden },
+    },
+    {
+      name: `${as} may not restore`,
+      as,
+      operation: restoreContact,
+      input: { id: NOBODYS_ID },
+      expected: { refusal: forbidden },
+    },
+    {
+      name: `${as} may not see the deleted`,
+      as,
+      operation: listContacts,
+      input: { deleted: true },
       expected: { refusal: forbidden },
     },
     {
@@ -69,6 +87,8 @@ const permissions: readonly Case[] = [
       [getContact, {}],
       [updateContact, { contact: { firstName: "A" } }],
       [deleteContact, {}],
+      [restoreContact, {}],
+      [undoContactChange, { auditId: NOBODYS_ID }],
     ] as const
   ).map(
     ([operation, rest]): Case => ({
@@ -92,6 +112,8 @@ await describeForEveryClient(services, (world) => {
       [getContact, {}],
       [updateContact, { contact: { firstName: "Mine" } }],
       [deleteContact, {}],
+      [restoreContact, {}],
+      [undoContactChange, { auditId: NOBODYS_ID }],
     ] as const) {
       const outcomes = await Promise.all(
         [theirs, NOBODYS_ID].map((id) => world.call(operation, { id, ...rest })),
@@ -127,6 +149,26 @@ await describeForEveryClient(services, (world) => {
     expect(await world.get(createContact, { contact })).toMatchObject(contact);
   });
 
+  test("a deleted contact can be brought back, as it was", async () => {
+    const contact = { firstName: "Back", email: "back@x.example", phone: "+49 731 1" };
+    const before = await world.get(createContact, { contact });
+    const { id } = before;
+    await world.get(deleteContact, { id });
+    const likely = await world.get(createContact, { contact });
+    const { items } = await world.get(listContacts, { deleted: true, email: contact.email });
+    expect(items.map((item) => item.id)).toEqual([id]);
+
+    const after = await world.get(restoreContact, { id });
+    expect(after).toEqual({ ...before, version: 3, updatedAt: after.updatedAt });
+    expect(await world.get(getContact, { id })).toEqual(after);
+    expect(await world.get(restoreContact, { id })).toEqual(after);
+    const found = await world.get(listContacts, { email: contact.email, sort: "createdAt" });
+    expect(found.items.map((item) => item.id)).toEqual([id, likely.id]);
+    expect((await world.get(listContacts, { deleted: true, email: contact.email })).items).toEqual(
+      [],
+    );
+  });
+
   test("each change leaves one entry in the audit log, and a refusal none", async () => {
     const { user } = world.tenant.admin;
     const { id, ...made } = await world.get(createContact, { contact: { firstName: "Logged" } });
@@ -134,6 +176,7 @@ await describeForEveryClient(services, (world) => {
     await world.get(updateContact, { id, contact: { title: "Dr" } });
     await world.call(updateContact, { id, contact: { title: "x" }, expectedVersion: 1 });
     await world.get(deleteContact, { id });
+    await world.get(restoreContact, { id });
     const entries = await withClient(services.database.ownerUrl, async (owner) => {
       const { rows } = await owner.query(
         `SELECT action, before, after, actor_id FROM crm.audit_log
@@ -146,6 +189,7 @@ await describeForEveryClient(services, (world) => {
       { action: "created", before: null, after: { id, ...made }, actor_id: user.id },
       { action: "updated", before: { title: null }, after: { title: "Dr" }, actor_id: user.id },
       { action: "deleted", before: { id, title: "Dr" }, after: null, actor_id: user.id },
+      { action: "restored", before: null, after: { id, title: "Dr" }, actor_id: user.id },
     ]);
   });
 });

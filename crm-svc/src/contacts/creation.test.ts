@@ -18,7 +18,7 @@ const LONGEST = {
   firstName: "f".repeat(100),
   lastName: "l".repeat(100),
   email: `${"e".repeat(64)}@${"d".repeat(60)}.${"d".repeat(60)}.${"d".repeat(59)}.example`,
-  phone: "5".repeat(50),
+  phone: `+49 731 123456 ${" ".repeat(27)}x1234567`,
   company: "c".repeat(200),
   title: "t".repeat(200),
   website: `https://w.example/${"w".repeat(482)}`,
@@ -87,8 +87,22 @@ const creation: readonly Case[] = [
     name: "create takes every field at its longest",
     operation: createContact,
     input: { contact: LONGEST },
-    expected: { value: LONGEST },
+    expected: { value: { ...LONGEST, phone: "+49731123456", phoneOriginal: LONGEST.phone } },
   },
+  ...(
+    [
+      ["example.com:8080", "https://example.com:8080"],
+      ["example.com:8080/a:b", "https://example.com:8080/a:b"],
+      ["HTTP://example.com", "HTTP://example.com"],
+    ] as const
+  ).map(
+    ([website, kept]): Case => ({
+      name: `create takes the website ${website}`,
+      operation: createContact,
+      input: { contact: { firstName: "A", website } },
+      expected: { value: { website: kept } },
+    }),
+  ),
   {
     name: "create refuses every field that is longer",
     operation: createContact,
@@ -148,7 +162,13 @@ const creation: readonly Case[] = [
   ...["ada", "ada@", "a b@x.example", "ada@x", "ada@x.example, bob@x.example"].map((email) =>
     refusesToCreate(`the e-mail ${email}`, { email }, "email invalid_format"),
   ),
-  ...["javascript:alert(1)", "ftp://x.example", "mailto:a@x.example", "not a page"].map((website) =>
+  ...[
+    "javascript:alert(1)",
+    "tel:123",
+    "ftp://x.example:21",
+    "mailto:a@x.example",
+    "not a page",
+  ].map((website) =>
     refusesToCreate(
       `the website ${website}`,
       { firstName: "A", website },

@@ -1,27 +1,35 @@
-import { violatedConstraint } from "@crm/platform/database";
-import { Failure, invalid, notFound, stale } from "@crm/platform/errors";
+import { changedFields } from "@crm/platform/audit";
+import { notFound, stale } from "@crm/platform/errors";
 import { cutPage } from "@crm/platform/pages";
 import type { Kysely } from "kysely";
 import { z } from "zod";
+import { findContactSettings } from "../contact-fields/queries.ts";
+import { refuseLikelyDuplicate } from "../duplicates/refusal.ts";
 import { read, write } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
+import { acceptNew, acceptPatch, needsSettings } from "./accept.ts";
+import { filterJson, listInput } from "./filters.ts";
 import * as queries from "./queries.ts";
-import { applyPatch, difference, isNamed, newContact, queryWords } from "./rules.ts";
+import {
+  deletableReach,
+  mergedFailure,
+  refuseFaults,
+  refuseForeignOwner,
+  refuseUnknownOwner,
+} from "./refusals.ts";
 import {
   type Contact,
   type ContactValues,
   contact,
-  contactHitPage,
   contactPage,
   createInput,
   deleteInput,
   getInput,
-  listInput,
-  searchInput,
+  restoreInput,
   updateInput,
 } from "./schema.ts";
 
-/** Adds a contact. Throws `duplicate` if its e-mail address is known, unless that is allowed. */
+/** Adds a contact. Throws `duplicate` if it is likely there already, unless that is allowed. */
 export const createContact = write({
   name: "contacts.create",
   access: "contacts:create",
@@ -29,12 +37,12 @@ export const createContact = write({
   output: contact,
   async run({ db, actor, ownerOnly }, input) {
     // An API key is no user, so nothing can belong to it.
-    const values = newContact(input.contact, actor.kind === "user" ? actor.userId : null);
-    refuseNameless(values);
+    const creatorId = actor.kind === "user" ? actor.userId : null;
+    const settings = await findContactSettings(db, actor.tenantId);
+    const { values, faults } = acceptNew(input.contact, creatorId, settings);
+    refuseFaults(faults);
     refuseForeignOwner(values, ownerOnly);
-    if (values.email !== null && !input.allowDuplicate) {
-      await refuseKnownEmail(db, actor.tenantId, values.email);
-    }
+    if (!input.allowDuplicate) await refuseLikelyDuplicate({ db, actor }, values);
     const added = await queries
       .insertContact(db, actor.tenantId, Bun.randomUUIDv7(), values)
       .catch(refuseUnknownOwner);
@@ -51,7 +59,7 @@ export const createContact = write({
   },
 });
 
-/** One contact. Throws `notFound`. */
+/** One contact; in place of one that was merged, the one that it is part of. Throws `notFound`. */
 export const getContact = read({
   name: "contacts.get",
   access: "contacts:read",
@@ -59,64 +67,59 @@ export const getContact = read({
   output: contact,
   async run({ db, actor, ownerOnly }, { id }) {
     const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
-    return found(await queries.findContact(db, reach, id));
+    const there =
+      (await queries.findContact(db, reach, id)) ?? (await findSuccessor(db, reach, id));
+    if (there === null) throw notFound("contact");
+    return there;
   },
 });
 
-const listPosition = z.tuple([z.string(), z.string()]);
+const listPosition = z.tuple([z.string(), z.uuid()]);
 
-/** All contacts, newest first. */
+/**
+ * The contacts that all filters let through. Throws `invalid` for a filter that makes no sense, and
+ * `forbidden` where the deleted ones are asked for by somebody who may not delete.
+ */
 export const listContacts = read({
   name: "contacts.list",
   access: "contacts:read",
   input: listInput,
   output: contactPage,
-  async run({ context, db, actor, ownerOnly }, { limit, cursor }) {
+  async run({ context, db, actor, ownerOnly }, { limit, cursor, sort, ...filter }) {
     const { cursors } = context.services;
-    const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
-    const list = ["contacts.list", reach];
+    const { tenantId } = actor;
+    const ownedBy = filter.deleted ? deletableReach(actor, ownerOnly) : ownerOnly;
+    const json = await filterJson(db, { tenantId, ownedBy }, filter);
+    const list = ["contacts.list", tenantId, json, sort];
     const position = cursors.open(list, cursor, listPosition);
-    const after = position && { createdAt: position[0], id: position[1] };
-    const rows = await queries.listContacts(db, reach, limit, after);
-    return cutPage(rows, limit, (last) => cursors.seal(list, [last.createdAt, last.id]));
+    const after = position && { key: position[0], id: position[1] };
+    const rows = await queries.listContacts(db, tenantId, json, sort, limit, after);
+    const page = cutPage(rows, limit, (last) => cursors.seal(list, [last.key, last.contact.id]));
+    return { ...page, items: page.items.map((row) => row.contact) };
   },
 });
 
-const searchPosition = z.tuple([z.number(), z.string()]);
-
-/** The contacts that have all the words of a query, best first; words may be cut short. */
-export const searchContacts = read({
-  name: "contacts.search",
-  access: "contacts:read",
-  input: searchInput,
-  output: contactHitPage,
-  async run({ context, db, actor, ownerOnly }, { q, limit, cursor }) {
-    const { cursors } = context.services;
-    const words = queryWords(q);
-    const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
-    const list = ["contacts.search", reach, words];
-    const position = cursors.open(list, cursor, searchPosition);
-    if (words.length === 0) return { items: [], nextCursor: null };
-    const after = position && { score: position[0], id: position[1] };
-    const rows = await queries.searchContacts(db, reach, words, limit, after);
-    return cutPage(rows, limit, (last) => cursors.seal(list, [last.score, last.id]));
-  },
-});
-
-/** Changes some fields. Throws `notFound`, and `stale` if an expected version is not the current. */
+/**
+ * Changes some fields. Throws `notFound`, `stale` if an expected version is not the current, and
+ * `duplicate` if that makes it likely the same as another, unless that is allowed.
+ */
 export const updateContact = write({
   name: "contacts.update",
   access: "contacts:update",
   input: updateInput,
   output: contact,
-  async run({ db, actor, ownerOnly }, { id, contact: patch, expectedVersion }) {
+  async run({ db, actor, ownerOnly }, { id, contact: patch, expectedVersion, allowDuplicate }) {
     const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
-    const before = current(await queries.lockContact(db, reach, id), expectedVersion);
-    const values = applyPatch(before, patch);
-    refuseNameless(values);
+    const before = current(await lockContact(db, reach, id), expectedVersion);
+    const settings = needsSettings(patch)
+      ? await findContactSettings(db, actor.tenantId)
+      : { country: null, fields: [] };
+    const { values, faults } = acceptPatch(before, patch, settings);
+    refuseFaults(faults);
     refuseForeignOwner(values, ownerOnly);
-    const changed = difference(before, values);
+    const changed = changedFields<ContactValues>(before, values);
     if (changed === null) return { output: before, audit: [] };
+    if (!allowDuplicate) await refuseLikelyDuplicate({ db, actor }, values, before);
     const after = await queries
       .updateContact(db, actor.tenantId, id, values)
       .catch(refuseUnknownOwner);
@@ -135,7 +138,7 @@ export const deleteContact = write({
   output: z.void(),
   async run({ db, actor, ownerOnly }, { id, expectedVersion }) {
     const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
-    const before = current(await queries.lockContact(db, reach, id), expectedVersion);
+    const before = current(await lockContact(db, reach, id), expectedVersion);
     await queries.markContactDeleted(db, actor.tenantId, id);
     return {
       output: undefined,
@@ -144,45 +147,49 @@ export const deleteContact = write({
   },
 });
 
-function found(maybe: Contact | null): Contact {
-  if (maybe === null) throw notFound("contact");
-  return maybe;
+/**
+ * Brings a deleted contact back, even if another was added for the same person meanwhile; one that is
+ * not deleted stays as it is. Throws `notFound`, and `wrongState` for a merged one.
+ */
+export const restoreContact = write({
+  name: "contacts.restore",
+  access: "contacts:delete",
+  input: restoreInput,
+  output: contact,
+  async run({ db, actor, ownerOnly }, { id }) {
+    const { tenantId } = actor;
+    const kept = await queries.lockKeptContact(db, { tenantId, ownedBy: ownerOnly }, id);
+    if (kept === null) throw notFound("contact");
+    if (kept.mergedInto !== null) {
+      throw mergedFailure((await queries.findSuccessorId(db, tenantId, id)) ?? kept.mergedInto);
+    }
+    if (!kept.deleted) return { output: kept.contact, audit: [] };
+    const after = await queries.unmarkContactDeleted(db, tenantId, id);
+    return {
+      output: after,
+      audit: { entity: "contact", entityId: id, action: "restored", before: null, after },
+    };
+  },
+});
+
+/** The contact to change, locked. Throws `notFound`, and `wrongState` for a merged one. */
+async function lockContact(db: Kysely<DB>, reach: queries.Reach, id: string): Promise<Contact> {
+  const there = await queries.lockContact(db, reach, id);
+  if (there !== null) return there;
+  const successor = await findSuccessor(db, reach, id);
+  throw successor === null ? notFound("contact") : mergedFailure(successor.id);
 }
 
-function current(maybe: Contact | null, expectedVersion: number | undefined): Contact {
-  const row = found(maybe);
+async function findSuccessor(
+  db: Kysely<DB>,
+  reach: queries.Reach,
+  id: string,
+): Promise<Contact | null> {
+  const successorId = await queries.findSuccessorId(db, reach.tenantId, id);
+  return successorId === null ? null : queries.findContact(db, reach, successorId);
+}
+
+function current(row: Contact, expectedVersion: number | undefined): Contact {
   if (expectedVersion !== undefined && expectedVersion !== row.version) throw stale(row.version);
   return row;
-}
-
-function refuseNameless(values: ContactValues): void {
-  if (isNamed(values)) return;
-  const message = "one at least of firstName, lastName, email and company is needed";
-  throw invalid([{ path: "contact", code: "required", message }], message);
-}
-
-/** With the scope `own` a contact can be made or kept one's own, but not given away. */
-function refuseForeignOwner({ ownerUserId }: ContactValues, ownerOnly: string | null): void {
-  if (ownerOnly === null || ownerUserId === ownerOnly) return;
-  throw new Failure("forbidden", "forbidden", "Your role may only own contacts, not assign them.");
-}
-
-async function refuseKnownEmail(db: Kysely<DB>, tenantId: string, email: string): Promise<void> {
-  await queries.holdEmail(db, tenantId, email);
-  const ids = await queries.findIdsByEmail(db, tenantId, email);
-  if (ids.length === 0) return;
-  throw new Failure(
-    "duplicate",
-    "duplicate_contact",
-    "There is a contact with this e-mail address: use it, or allow the duplicate (allowDuplicate).",
-    { facts: { candidates: ids.map((id) => ({ id, reasons: ["email"] })) } },
-  );
-}
-
-/** Absent and another tenant's user are the same: the foreign key includes the tenant. */
-function refuseUnknownOwner(error: unknown): never {
-  if (violatedConstraint(error) !== "contacts_tenant_id_owner_user_id_fkey") throw error;
-  throw new Failure("notFound", "not_found", "There is no such user to own the contact.", {
-    fields: [{ path: "ownerUserId", code: "not_found", message: "is not a user" }],
-  });
 }

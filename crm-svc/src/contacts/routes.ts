@@ -5,9 +5,10 @@ import {
   deleteContact,
   getContact,
   listContacts,
-  searchContacts,
+  restoreContact,
   updateContact,
 } from "./operations.ts";
+import { searchContacts } from "./search/operations.ts";
 
 export function contactRoutes(app: RestApp<CrmServices>): void {
   mount(app, createContact, {
@@ -19,7 +20,12 @@ export function contactRoutes(app: RestApp<CrmServices>): void {
   });
   mount(app, listContacts, { method: "GET", path: "/v1/contacts" });
   mount(app, searchContacts, { method: "GET", path: "/v1/contacts/search" });
-  mount(app, getContact, { method: "GET", path: "/v1/contacts/:id" });
+  mount(app, getContact, {
+    method: "GET",
+    path: "/v1/contacts/:id",
+    movedTo: (found, { id }) => (found.id === id ? null : `/v1/contacts/${found.id}`),
+  });
   mount(app, updateContact, { method: "PATCH", path: "/v1/contacts/:id", body: "contact" });
   mount(app, deleteContact, { method: "DELETE", path: "/v1/contacts/:id" });
+  mount(app, restoreContact, { method: "POST", path: "/v1/contacts/:id/restore" });
 }

@@ -6,10 +6,12 @@ import {
   deleteContact,
   getContact,
   listContacts,
-  searchContacts,
+  restoreContact,
   updateContact,
 } from "./operations.ts";
-import type { Contact, ContactHit } from "./schema.ts";
+import type { Contact } from "./schema.ts";
+import { searchContacts } from "./search/operations.ts";
+import type { ContactHit } from "./search/schema.ts";
 
 const { method } = ContactService;
 
@@ -19,9 +21,11 @@ export const contactBindings = [
     output: (contact: Contact) => ({ contact }),
   }),
   bind(method.getContact, getContact, { output: (contact: Contact) => ({ contact }) }),
-  bind(method.listContacts, listContacts),
+  bind(method.listContacts, listContacts, {
+    input: ({ filter, ...rest }) => Object.assign({}, filter, rest),
+  }),
   bind(method.searchContacts, searchContacts, {
-    input: ({ q = "", ...rest }) => ({ q, ...rest }),
+    input: ({ q = "", filter, ...rest }) => Object.assign({ q }, filter, rest),
     output: ({ items, nextCursor }: { items: ContactHit[]; nextCursor: string | null }) => ({
       items: items.map(({ score, matched, ...contact }) => ({ contact, score, matched })),
       nextCursor,
@@ -35,4 +39,5 @@ export const contactBindings = [
     output: (contact: Contact) => ({ contact }),
   }),
   bind(method.deleteContact, deleteContact),
+  bind(method.restoreContact, restoreContact, { output: (contact: Contact) => ({ contact }) }),
 ];

@@ -1,5 +1,5 @@
 import { email, expectedVersion, flag, id, text, timestamp } from "@crm/platform/input";
-import { pageInput, pageOf } from "@crm/platform/pages";
+import { pageOf } from "@crm/platform/pages";
 import { z } from "zod";
 
 export const lifecycleStage = z.enum([
@@ -12,15 +12,19 @@ export const lifecycleStage = z.enum([
   "other",
 ]);
 
-const country = text(2)
+export const country = text(2)
   .toUpperCase()
   .regex(/^[A-Z]{2}$/, "must be two letters of ISO 3166-1");
 
 const MAX_WEBSITE = 500;
 
-/** A URL of the web; people type it without its scheme. */
+/** A URL of the web; people type it without its scheme. `example.com:8080` has none, but a port. */
 const website = text(MAX_WEBSITE)
-  .transform((typed) => (/^[a-z][a-z\d+.-]*:/i.test(typed) ? typed : `https://${typed}`))
+  .transform((typed) =>
+    /^[a-z][a-z\d+.-]*:/i.test(typed) && !/^[^:]*\.[^:]*:\d/.test(typed)
+      ? typed
+      : `https://${typed}`,
+  )
   .pipe(
     z
       .url({ protocol: /^https?$/, message: "must be the URL of a web page" })
@@ -31,6 +35,12 @@ const tags = z
   .array(text(50))
   .max(50, "must be at most 50")
   .transform((list) => [...new Set(list)]);
+
+/** Said of a phone that is none. */
+export const NO_NUMBER = {
+  code: "not_a_phone_number",
+  message: "must be a phone number, best with its country code, such as +49 731 123456",
+} as const;
 
 /** The fields that people fill in. Null and absent are the same in a new contact. */
 const fields = {
@@ -54,6 +64,8 @@ const fields = {
   source: text(100).nullish(),
   lifecycleStage: lifecycleStage.nullish(),
   ownerUserId: id.nullish(),
+  /** By the names of the tenant's own fields; see contact-fields/values.ts. */
+  custom: z.record(z.string(), z.json()).nullish(),
 };
 
 const contactFields = z.strictObject(fields);
@@ -64,18 +76,29 @@ export const createInput = z.strictObject({
 });
 
 /** RFC 7396: what is absent stays, null clears, and of the address only what is named changes. */
-export const updateInput = z.strictObject({ id, contact: contactFields, expectedVersion });
+export const updateInput = z.strictObject({
+  id,
+  contact: contactFields,
+  expectedVersion,
+  allowDuplicate: flag.default(false),
+});
 
 export const getInput = z.strictObject({ id });
 export const deleteInput = z.strictObject({ id, expectedVersion });
-export const listInput = z.strictObject(pageInput);
+export const restoreInput = z.strictObject({ id });
 
-/** More than anybody types; what is longer is not a query. */
-const MAX_QUERY = 10_000;
-export const searchInput = z.strictObject({
-  q: z.string().max(MAX_QUERY, `must have at most ${MAX_QUERY} characters`),
-  ...pageInput,
-});
+const SORTS = ["createdAt", "updatedAt", "name", "company"] as const;
+export type Sort = (typeof SORTS)[number];
+
+/** The field to sort by, with a minus in front if descending. */
+export const sort = z
+  .enum([...SORTS, "-createdAt", "-updatedAt", "-name", "-company"])
+  .default("-createdAt")
+  .transform((written) => ({
+    // The only other names are these with a minus.
+    by: written.replace("-", "") as Sort,
+    descending: written.startsWith("-"),
+  }));
 
 const nullableText = z.string().nullable();
 
@@ -84,7 +107,10 @@ export const contact = z.strictObject({
   firstName: nullableText,
   lastName: nullableText,
   email: nullableText,
+  /** E.164; as it was entered, if it is from before numbers were understood. */
   phone: nullableText,
+  /** As it was entered, with its extension. */
+  phoneOriginal: nullableText,
   company: nullableText,
   title: nullableText,
   website: nullableText,
@@ -101,21 +127,18 @@ export const contact = z.strictObject({
   source: nullableText,
   lifecycleStage,
   ownerUserId: z.uuid().nullable(),
+  custom: z.record(z.string(), z.json()),
   version: z.int(),
   createdAt: timestamp,
   updatedAt: timestamp,
 });
 
-export const contactHit = contact.extend({
-  score: z.number(),
-  matched: z.array(z.strictObject({ field: z.string(), how: z.enum(["exact", "prefix"]) })),
-});
-
 export const contactPage = pageOf(contact);
-export const contactHitPage = pageOf(contactHit);
 
 export type ContactFields = z.output<typeof contactFields>;
 export type Contact = z.output<typeof contact>;
-export type ContactHit = z.output<typeof contactHit>;
-/** What a contact holds beyond what the service keeps about it. */
+/** What a contact holds beyond what the service keeps about it. `phoneOriginal` goes with `phone`. */
 export type ContactValues = Omit<Contact, "id" | "version" | "createdAt" | "updatedAt">;
+/** Changes of a contact's values, understood and checked; parts of the address that are absent stay. */
+export type ContactPatch = Omit<ContactFields, "phone" | "custom"> &
+  Partial<Pick<ContactValues, "phone" | "phoneOriginal" | "custom">>;

@@ -33,7 +33,7 @@ const stale = { kind: "stale", code: "version_mismatch" } as const;
 const services = await startServices();
 
 await describeForEveryClient(services, (world) => {
-  const addFull = () => world.get(createContact, { contact: FULL });
+  const addFull = () => world.get(createContact, { contact: FULL, allowDuplicate: true });
 
   test("update changes what is named and keeps the rest", async () => {
     const before = await addFull();

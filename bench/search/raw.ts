@@ -1,0 +1,52 @@
+import { kyselyOn } from "@crm/platform/kysely-on";
+import pg from "pg";
+import { searchInStages } from "../../crm-svc/src/contacts/search/stages.ts";
+import { takeApart } from "../../crm-svc/src/contacts/search/typed.rules.ts";
+import type { DB } from "../../crm-svc/src/tables.gen.ts";
+
+/** The statements of a search without the service around them. */
+export interface RawSearch extends AsyncDisposable {
+  /** Runs a query's statements, which the service would send, one after the other; milliseconds. */
+  measure(q: string): Promise<number>;
+}
+
+interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+/** A session as the application's role, whom the policies bind, in one tenant. */
+export async function openRawSearch(appUrl: string, tenantId: string): Promise<RawSearch> {
+  const options = encodeURIComponent(`-c app.tenant_id=${tenantId}`);
+  const client = new pg.Client({ connectionString: `${appUrl}&options=${options}` });
+  await client.connect();
+  const names = new Map<string, string>();
+
+  const send = ({ sql, parameters }: Statement): Promise<pg.QueryResult> => {
+    const name = names.get(sql) ?? `s${names.size}`;
+    names.set(sql, name);
+    return client.query({ name, text: sql, values: [...parameters] });
+  };
+
+  /** What the service's own code sends for a query; which statement is next depends on the answers. */
+  async function statementsOf(q: string): Promise<Statement[]> {
+    const sent: Statement[] = [];
+    const db = kyselyOn<DB>((statement) => {
+      sent.push(statement);
+      return send(statement);
+    });
+    const request = { tenantId, typed: takeApart(q), filter: "{}", most: 26, after: undefined };
+    await searchInStages(db, request);
+    return sent;
+  }
+
+  return {
+    async measure(q) {
+      const statements = await statementsOf(q);
+      const began = performance.now();
+      for (const statement of statements) await send(statement);
+      return performance.now() - began;
+    },
+    [Symbol.asyncDispose]: () => client.end(),
+  };
+}

@@ -1,0 +1,136 @@
+import { afterAll, expect, test } from "bun:test";
+import { Kysely, PostgresDialect, sql } from "kysely";
+import pg from "pg";
+import { withClient } from "../../../tools/local/database.ts";
+import { testDatabase } from "../../../tools/testing/database.ts";
+import type { DB } from "../tables.gen.ts";
+import { listContacts } from "./queries.ts";
+import type { Sort } from "./schema.ts";
+
+const TENANTS = 5;
+const CONTACTS = 4_000;
+const LIMIT = 10;
+
+const files = await testDatabase();
+const pool = new pg.Pool({ connectionString: files.appUrl, max: 1 });
+const app = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+
+afterAll(async () => {
+  await app.destroy();
+  await files.drop();
+});
+
+/** Of every hundred contacts one is rare in each of the ways to filter, and ten are deleted. */
+const { tenantId, userId } = await withClient(files.ownerUrl, async (owner) => {
+  const ids = { tenantId: Bun.randomUUIDv7(), userId: Bun.randomUUIDv7() };
+  await owner.query(
+    `insert into identity.tenants (tenant_id, slug, name)
+     select case n when 1 then $1::uuid else gen_random_uuid() end, 'tenant-' || n, 'Tenant'
+     from generate_series(1, ${TENANTS}) n`,
+    [ids.tenantId],
+  );
+  await owner.query(
+    `insert into identity.users (tenant_id, user_id, email, full_name, role)
+     select tenant_id, $1, 'u@company.example', 'User', 'sales' from identity.tenants`,
+    [ids.userId],
+  );
+  await owner.query(
+    `insert into crm.contacts (tenant_id, contact_id, last_name, email, company, source, tags, custom,
+                               lifecycle_stage, address_country, phone_e164, owner_user_id,
+                               created_at, updated_at, deleted_at)
+     select tenant_id, gen_random_uuid(), 'Family ' || md5(n::text), 'p' || n || '@x.example',
+            case n % 100 when 1 then 'Rare Ltd' else 'Company ' || n end,
+            case n % 100 when 2 then 'rare' else 'web' end,
+            case n % 100 when 3 then '{rare, all}' else '{all}' end::text[],
+            case n % 100 when 4 then '{"vip": true}' else '{"vip": false}' end::jsonb,
+            case n % 100 when 5 then 'former' else 'lead' end,
+            case n % 100 when 6 then 'FR' else 'DE' end,
+            '+49731' || 100000 + n,
+            case n % 100 when 7 then $1::uuid end,
+            now() - n * interval '1 minute', now() - n * 7919 % 5000 * interval '1 minute',
+            case n % 10 when 0 then now() end
+     from identity.tenants, generate_series(1, ${CONTACTS}) n`,
+    [ids.userId],
+  );
+  await owner.query("vacuum analyze crm.contacts");
+  return ids;
+});
+
+/** How many entries the connection has read from each index, and rows without one. */
+async function counts(db: Kysely<DB>): Promise<Map<string, number>> {
+  const { rows } = await sql<{ index: string; rows: number }>`
+    select relname as index, pg_stat_get_xact_tuples_returned(oid)::int as rows
+    from pg_class where oid = 'crm.contacts'::regclass
+      or oid in (select indexrelid from pg_index where indrelid = 'crm.contacts'::regclass)`.execute(
+    db,
+  );
+  return new Map(rows.map((row) => [row.index, row.rows]));
+}
+
+/** From which indexes a page is read as crm_app, and how many entries of each. */
+async function reads(
+  filter: object,
+  sort: { readonly by: Sort; readonly descending: boolean },
+): Promise<Record<string, number>> {
+  return app.transaction().execute(async (db) => {
+    await sql`select set_config('app.tenant_id', ${tenantId}, true)`.execute(db);
+    const before = await counts(db);
+    await listContacts(db, tenantId, JSON.stringify(filter), sort, LIMIT, undefined);
+    const after = await counts(db);
+    const read = [...after].map(
+      ([index, rows]) => [index, rows - (before.get(index) ?? 0)] as const,
+    );
+    return Object.fromEntries(read.filter(([, rows]) => rows > 0));
+  });
+}
+
+const newest = { by: "createdAt", descending: true } as const;
+
+test.each<[string, Sort, boolean]>([
+  ["contacts_by_creation", "createdAt", false],
+  ["contacts_by_creation", "createdAt", true],
+  ["contacts_by_update", "updatedAt", false],
+  ["contacts_by_update", "updatedAt", true],
+  ["contacts_by_name", "name", false],
+  ["contacts_by_name", "name", true],
+  ["contacts_by_company", "company", false],
+  ["contacts_by_company_descending", "company", true],
+])("a page is read from %s alone, sorted by %s, descending %p", async (index, by, descending) => {
+  const read = await reads({}, { by, descending });
+  // The page itself is read by its ids.
+  expect(read).toEqual({ [index]: LIMIT + 1, contacts_pkey: LIMIT + 1 });
+});
+
+test.each<[string, Sort]>([
+  ["contacts_deleted_by_creation", "createdAt"],
+  ["contacts_deleted_by_update", "updatedAt"],
+])("the deleted ones are read from %s alone", async (index, by) => {
+  const read = await reads({ deleted: true }, { by, descending: true });
+  expect(read).toEqual({ [index]: LIMIT + 1, contacts_pkey: LIMIT + 1 });
+});
+
+test.each<[string, object]>([
+  ["contacts_by_owner", { ownerUserId: userId }],
+  ["contacts_by_owner", { ownedBy: userId }],
+  ["contacts_by_company_descending", { company: "RARE ltd" }],
+  ["contacts_by_email", { email: "p77@x.example" }],
+  ["contacts_match_phone", { phone: "+49731100077" }],
+  ["contacts_by_facets", { source: "rare" }],
+  ["contacts_by_facets", { tag: ["rare"] }],
+  ["contacts_by_facets", { custom: { vip: true } }],
+  ["contacts_by_facets", { lifecycleStage: ["former"] }],
+  ["contacts_by_facets", { country: "FR" }],
+])("what is rare is found by %s: %j", async (index, filter) => {
+  const { contacts, contacts_pkey, [index]: found, ...others } = await reads(filter, newest);
+  expect(others).toEqual({});
+  expect(found).toBeGreaterThan(0);
+  // Never all of the tenant's.
+  expect((contacts ?? 0) + (found ?? 0)).toBeLessThan(CONTACTS / 10);
+});
+
+test("what most have is found on the way through the order", async () => {
+  for (const filter of [{ tag: ["all"] }, { custom: { vip: false } }, { country: "DE" }]) {
+    const { contacts_by_creation } = await reads(filter, newest);
+    expect(contacts_by_creation).toBeLessThan(5 * LIMIT);
+  }
+});

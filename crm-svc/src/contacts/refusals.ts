@@ -1,0 +1,53 @@
+import type { Actor } from "@crm/platform/context";
+import { violatedConstraint } from "@crm/platform/database-errors";
+import { Failure, type FieldFault, invalid } from "@crm/platform/errors";
+import type { ContactValues } from "./schema.ts";
+
+/** Throws `invalid` if there are faults; in RPC and in operations the fields are `contact`'s. */
+export function refuseFaults(faults: readonly FieldFault[]): void {
+  if (faults.length === 0) return;
+  throw invalid(
+    faults.map((fault) => ({
+      ...fault,
+      path: fault.path === "" ? "contact" : `contact.${fault.path}`,
+    })),
+  );
+}
+
+/** With the scope `own` a contact can be made or kept one's own, but not given away. */
+export function refuseForeignOwner({ ownerUserId }: ContactValues, ownerOnly: string | null): void {
+  if (ownerOnly === null || ownerUserId === ownerOnly) return;
+  throw new Failure("forbidden", "forbidden", "Your role may only own contacts, not assign them.");
+}
+
+/** Absent and another tenant's user are the same: the foreign key includes the tenant. */
+export function refuseUnknownOwner(error: unknown): never {
+  if (violatedConstraint(error) !== "contacts_tenant_id_owner_user_id_fkey") throw error;
+  throw new Failure("notFound", "not_found", "There is no such user to own the contact.", {
+    fields: [{ path: "ownerUserId", code: "not_found", message: "is not a user" }],
+  });
+}
+
+/** The contact is part of another by now, which is the one to change. */
+export function mergedFailure(successorId: string): Failure {
+  return new Failure(
+    "wrongState",
+    "contact_merged",
+    `The contact was merged into ${successorId}: change that one, or undo the merge.`,
+    { facts: { successorId } },
+  );
+}
+
+/**
+ * Whose contacts the caller may delete, of those within reach already; null says everybody's. For
+ * operations that delete among other things. Throws `forbidden` if it is nobody's.
+ */
+export function deletableReach(actor: Actor, ownerOnly: string | null): string | null {
+  const scope = actor.permissions.get("contacts:delete");
+  if (scope === undefined) {
+    const message = `The role ${actor.role} may not do contacts:delete.`;
+    const facts = { permission: "contacts:delete" };
+    throw new Failure("forbidden", "forbidden", message, { facts });
+  }
+  return scope === "own" ? actor.userId : ownerOnly;
+}

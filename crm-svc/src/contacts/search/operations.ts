@@ -1,0 +1,42 @@
+import { cutPage } from "@crm/platform/pages";
+import { z } from "zod";
+import { read } from "../../services.ts";
+import { filterJson } from "../filters.ts";
+import { contactHitPage, searchInput } from "./schema.ts";
+import { searchInStages } from "./stages.ts";
+import { scoreOf } from "./tiers.rules.ts";
+import { directFits, takeApart } from "./typed.rules.ts";
+
+const searchPosition = z.tuple([z.number(), z.uuid()]);
+
+/**
+ * The contacts that have all the words of a query, best first: a whole word before its beginning, that
+ * before a piece of it, and that before one that is spelled similarly; a name before company and e-mail
+ * address, and those before all else; of equals, the newest first.
+ */
+export const searchContacts = read({
+  name: "contacts.search",
+  access: "contacts:read",
+  input: searchInput,
+  output: contactHitPage,
+  async run({ context, db, actor, ownerOnly }, { q, limit, cursor, ...given }) {
+    const { tenantId } = actor;
+    const { cursors } = context.services;
+    const typed = takeApart(q);
+    const filter = await filterJson(db, { tenantId, ownedBy: ownerOnly }, given);
+    const list = ["contacts.search", tenantId, typed, filter];
+    const position = cursors.open(list, cursor, searchPosition);
+    const after = position && { rank: position[0], id: position[1] };
+    const request = { tenantId, typed, filter, most: limit + 1, after };
+    const { found, phones } = await searchInStages(db, request);
+    const page = cutPage(found, limit, (last) => cursors.seal(list, [last.rank, last.contact.id]));
+    return {
+      ...page,
+      items: page.items.map(({ contact, rank, matched }) => ({
+        ...contact,
+        score: scoreOf(rank),
+        matched: directFits(contact, typed, phones, matched),
+      })),
+    };
+  },
+});

@@ -1,0 +1,136 @@
+import { afterAll, expect, test } from "bun:test";
+import pg from "pg";
+import { testDatabase } from "../../../../tools/testing/database.ts";
+
+const files = await testDatabase();
+const app = new pg.Client({ connectionString: files.appUrl });
+await app.connect();
+
+afterAll(async () => {
+  await app.end();
+  await files.drop();
+});
+
+const TENANTS = 2;
+const CONTACTS = 5_000;
+
+/** Enough rows, of enough tenants, that reading them all would be the dearer plan. */
+async function fill(): Promise<string> {
+  const owner = new pg.Client({ connectionString: files.ownerUrl });
+  await owner.connect();
+  await owner.query(`
+    insert into identity.tenants (tenant_id, slug, name)
+    select gen_random_uuid(), 'tenant-' || n, 'Tenant' from generate_series(1, ${TENANTS}) n`);
+  await owner.query(`
+    insert into crm.contacts (tenant_id, contact_id, first_name, last_name, email, phone)
+    select tenant_id, (left(tenant_id::text, 24) || lpad(to_hex(n), 12, '0'))::uuid, 'Given',
+      'Family' || chr(97 + n / 500) || chr(97 + n % 500 / 25) || chr(97 + n % 25),
+      'p' || n || '@example.com', '0731 ' || 100000 + n
+    from identity.tenants, generate_series(1, ${CONTACTS}) n`);
+  await owner.query("analyze");
+  const { rows } = await owner.query<{ tenant_id: string }>(
+    "select tenant_id from identity.tenants limit 1",
+  );
+  await owner.end();
+  return rows[0]?.tenant_id ?? "";
+}
+
+interface Reads {
+  readonly found: number;
+  /** Scans of the index of words, and of all of the table. */
+  readonly byIndex: number;
+  readonly ofAll: number;
+  /** Contacts that were looked at. */
+  readonly rows: number;
+}
+
+/** What a statement, run as crm_app, finds and reads. */
+async function reads(statement: string): Promise<Reads> {
+  await app.query("begin");
+  await app.query("select set_config('app.tenant_id', $1, true)", [tenantId]);
+  const before = await counts();
+  const { rows } = await app.query(statement);
+  const after = await counts();
+  await app.query("rollback");
+  return {
+    found: rows.length,
+    byIndex: after.byIndex - before.byIndex,
+    ofAll: after.ofAll - before.ofAll,
+    rows: after.rows - before.rows,
+  };
+}
+
+/** What this session has read and not reported yet, of this transaction and of others before. */
+async function counts(): Promise<Omit<Reads, "found">> {
+  const { rows } = await app.query<Omit<Reads, "found">>(`
+    select pg_stat_get_xact_numscans('crm.contacts_search'::regclass)::int as "byIndex",
+           pg_stat_get_xact_numscans('crm.contacts'::regclass)::int as "ofAll",
+           (pg_stat_get_xact_tuples_fetched('crm.contacts'::regclass)
+             + pg_stat_get_xact_tuples_returned('crm.contacts'::regclass))::int as rows`);
+  const [row] = rows;
+  if (row === undefined) throw new Error("the statistics have no row");
+  return row;
+}
+
+function search(query: string, filter = "{}"): string {
+  return `select * from crm.search_contacts('${filter}', $$${query}$$, '{}', array[$$${query}$$]::tsquery[],
+    null, null, null, 26)`;
+}
+
+const tenantId = await fill();
+/** Contacts that are read as a sample of all. */
+const SAMPLE = 750;
+
+test("what is rare is found by the index, whole, begun or from its end", async () => {
+  for (const query of [
+    "'nfamilycab'",
+    "'nfamilyca':*",
+    "'p0510011370'",
+    "'p05100':*",
+    "'ep77@example.com'",
+  ]) {
+    const { found, byIndex, ofAll, rows } = await reads(search(query));
+    expect({ query, byIndex, ofAll }).toEqual({ query, byIndex: 1, ofAll: 0 });
+    expect(rows).toBeLessThanOrEqual(SAMPLE + found);
+  }
+});
+
+test("what is common is found among the newest, and most rows are never read", async () => {
+  for (const query of ["'ngiven'", "'n':*", "'cexample'&'ngiven':*"]) {
+    const { found, ofAll, rows } = await reads(search(query));
+    expect({ query, found, ofAll }).toEqual({ query, found: 26, ofAll: 0 });
+    expect(rows).toBeLessThan(SAMPLE + 100);
+  }
+});
+
+test("what is common but for the filter is found by the filter's index", async () => {
+  const filter = JSON.stringify({ email: "p77@example.com" });
+  const { found, ofAll, rows } = await reads(search("'ngiven'", filter));
+  expect({ found, ofAll }).toEqual({ found: 1, ofAll: 0 });
+  expect(rows).toBeLessThan(SAMPLE + 100);
+});
+
+test("words are looked up by their indexes, not one after the other", async () => {
+  await app.query("begin");
+  await app.query("select set_config('app.tenant_id', $1, true)", [tenantId]);
+  const { rows } = await app.query("select * from crm.spellings('{familycba,milyca}')");
+  const counted = await app.query(`
+    select pg_stat_get_xact_numscans('crm.words_near'::regclass)::int as near,
+           pg_stat_get_xact_numscans('crm.words_within'::regclass)::int as within,
+           pg_stat_get_xact_numscans('crm.words'::regclass)::int as of_all`);
+  await app.query("rollback");
+  expect(counted.rows).toEqual([{ near: 2, within: 2, of_all: 0 }]);
+  expect(rows[0].near).toContain("familycab");
+  expect(rows[1].within).toContain("familycab");
+});
+
+test("under the table's policy alone the words cannot be looked up: hence the function", async () => {
+  await app.query("begin");
+  await app.query("select set_config('app.tenant_id', $1, true)", [tenantId]);
+  const { rows } = await app.query<{ "QUERY PLAN": string }>(`
+    explain select * from crm.contacts where search @@ $$'nfamilycab'$$ and deleted_at is null`);
+  await app.query("rollback");
+  const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+  expect(plan).toContain("search @@");
+  expect(plan).not.toMatch(/Index Cond: .*search @@/);
+});

@@ -1,0 +1,128 @@
+import { type Kysely, sql } from "kysely";
+import { jsonArrayFrom } from "kysely/helpers/postgres";
+import type { DB } from "../../tables.gen.ts";
+import { contactOf, joinedColumns } from "../rows.ts";
+import type { Contact } from "../schema.ts";
+import type { ContactHit, How } from "./schema.ts";
+import type { Spellings } from "./spelling.rules.ts";
+import type { Search } from "./tiers.rules.ts";
+
+type Db = Kysely<DB>;
+
+/** The words in the form in which they are kept: lower-cased, without accents. */
+export async function foldWords(db: Db, words: readonly string[]): Promise<string[]> {
+  const { rows } = await sql<{ words: (string | null)[] }>`
+    select crm.folded_words(${[...words]}::text[]) as words`.execute(db);
+  return (rows[0]?.words ?? []).filter((word) => word !== null);
+}
+
+/** What may be meant by each of the words, in their order. */
+export async function findSpellings(db: Db, words: readonly string[]): Promise<Spellings[]> {
+  const { rows } = await sql<Spellings>`
+    select begun, near, within, parts from crm.spellings(${[...words]}::text[])`.execute(db);
+  return rows;
+}
+
+/** A contact that was found, and how good it is: its tier's rank. */
+export interface Found {
+  readonly contact: Contact;
+  readonly rank: number;
+  readonly matched: ContactHit["matched"];
+}
+
+/**
+ * The best of those that fit the filter (filterJson's) and are not found by the query `beneath`, at most
+ * `most`; `after` is the last of the page before.
+ */
+export async function searchContacts(
+  db: Db,
+  tenantId: string,
+  {
+    filter,
+    search,
+    beneath,
+    fits,
+    most,
+    after,
+  }: {
+    readonly filter: string;
+    readonly search: Search;
+    readonly beneath: string | null;
+    readonly fits: Readonly<Record<How, string>>;
+    readonly most: number;
+    readonly after: { readonly rank: number; readonly id: string } | undefined;
+  },
+): Promise<Found[]> {
+  // A page continues after its last contact in the same tier, or, should that be gone, with the next.
+  const at = after === undefined ? -1 : search.tiers.findIndex(({ rank }) => rank >= after.rank);
+  if (after !== undefined && at === -1) return [];
+  const same = after !== undefined && search.tiers[at]?.rank === after.rank;
+  const found = sql<{ contact_id: string; tier: number }>`
+    crm.search_contacts(${filter}::jsonb, ${search.wanted}::tsquery,
+      ${[...search.terms]}::text[]::tsquery[],
+      ${search.tiers.map(({ query }) => query)}::text[]::tsquery[], ${beneath}::tsquery,
+      ${after === undefined ? null : at + 1}::integer, ${same ? after.id : null}::uuid,
+      ${most}::integer)`;
+  const rows = await db
+    .with(
+      // Materialized: the queries are long, and would be read anew for every field.
+      (cte) => cte("fits").materialized(),
+      (qb) =>
+        qb.selectNoFrom([
+          sql<string>`nullif(${fits.exact}, '')::tsquery`.as("exact"),
+          sql<string>`nullif(${fits.prefix}, '')::tsquery`.as("prefix"),
+          sql<string>`nullif(${fits.infix}, '')::tsquery`.as("infix"),
+          sql<string>`nullif(${fits.fuzzy}, '')::tsquery`.as("fuzzy"),
+        ]),
+    )
+    .selectFrom("crm.contacts as contacts")
+    .innerJoin(found.as("found"), "found.contact_id", "contacts.contact_id")
+    .select(joinedColumns)
+    .select("found.tier")
+    .select((eb) =>
+      jsonArrayFrom(
+        eb
+          .selectFrom(searchedFields.as<"fields">("fields"))
+          .select(["fields.field", "fields.how"])
+          .where("fields.how", "is not", null)
+          .$narrowType<{ how: How }>(),
+      ).as("matched"),
+    )
+    .where("contacts.tenant_id", "=", tenantId)
+    .orderBy("found.tier")
+    .orderBy("found.contact_id", "desc")
+    .execute();
+  return rows.map((row) => ({
+    contact: contactOf(row),
+    rank: search.tiers[row.tier - 1]?.rank ?? 0,
+    matched: row.matched,
+  }));
+}
+
+/** The fields that `contacts.search` is made of, and how each of them fits, if it does. */
+const searchedFields = sql<{ field: string; how: How | null }>`
+  (select field, case when words @@ fits.exact then 'exact' when words @@ fits.prefix then 'prefix'
+                      when words @@ fits.infix then 'infix' when words @@ fits.fuzzy then 'fuzzy' end as how
+   from fits, (values
+     ('firstName', contacts.first_name), ('lastName', contacts.last_name),
+     ('company', contacts.company), ('email', contacts.email), ('title', contacts.title),
+     ('tags', case when contacts.tags <> '{}' then array_to_string(contacts.tags, ' ') end),
+     ('phone', contacts.phone), ('address.city', contacts.address_city)
+   ) as searched (field, content), crm.plain_words(content) as words)`;
+
+/** The tenants that have words to go through, outside of all tenants. */
+export async function tenantsWithWords(db: Db): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from crm.tenants_with_words() as tenants (id)`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Takes away words that nobody has any more, of the `most` that follow `after`. The last of those; null
+ * at the end, or if somebody is writing contacts just then.
+ */
+export async function forgetWords(db: Db, after: string, most: number): Promise<string | null> {
+  const { rows } = await sql<{ last: string | null }>`
+    select crm.forget_words(${after}, ${most}::integer) as last`.execute(db);
+  return rows[0]?.last ?? null;
+}

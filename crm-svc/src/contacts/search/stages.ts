@@ -1,0 +1,94 @@
+import type { Kysely } from "kysely";
+import { findContactSettings } from "../../contact-fields/queries.ts";
+import type { DB } from "../../tables.gen.ts";
+import { phoneNumber } from "../phones.ts";
+import { fits } from "./lexemes.rules.ts";
+import * as queries from "./queries.ts";
+import { type Term, termOf, unknownTerm } from "./spelling.rules.ts";
+import {
+  begunSearch,
+  DIRECT,
+  looseSearch,
+  type Search,
+  STAGES,
+  type Stage,
+  typedSearch,
+} from "./tiers.rules.ts";
+import { isPlain, phoneEnds, type Typed } from "./typed.rules.ts";
+
+type Db = Kysely<DB>;
+
+export interface SearchRequest {
+  readonly tenantId: string;
+  readonly typed: Typed;
+  /** filterJson's. */
+  readonly filter: string;
+  readonly most: number;
+  /** The last of the page before. */
+  readonly after: { readonly rank: number; readonly id: string } | undefined;
+}
+
+/**
+ * The best contacts, at most `most`, and the phone numbers (or ends of one) that were taken to be meant.
+ * What was typed is looked for as it is; only if that fills no page, as the beginning of something; and
+ * only then as a piece of a word or misspelled.
+ */
+export async function searchInStages(
+  db: Db,
+  { tenantId, typed, filter, most, after }: SearchRequest,
+): Promise<{ found: queries.Found[]; phones: string[] }> {
+  const words = await foldedWords(db, typed.words);
+  const phones = typed.phone === null ? [] : await phonesMeant(db, tenantId, typed.phone);
+  let terms = words.map(unknownTerm);
+  let beneath: string | null = null;
+  const found: queries.Found[] = [];
+  for (const stage of STAGES) {
+    if (stage === "begun" && words.length > 0) terms = await termsMeant(db, words);
+    const search = searchOf(stage, typed, phones, terms);
+    if (search === null) continue;
+    if (after === undefined || search.tiers.some(({ rank }) => rank >= after.rank)) {
+      const left = most - found.length;
+      const request = { filter, search, beneath, fits: fits(terms), most: left, after };
+      found.push(...(await queries.searchContacts(db, tenantId, request)));
+    }
+    if (found.length === most) break;
+    // Who types a whole address or number that there is does not mean a similar one.
+    if (stage === "typed" && (found.at(0)?.rank === DIRECT || after?.rank === DIRECT)) break;
+    beneath = beneath === null ? search.wanted : `${beneath}|${search.wanted}`;
+  }
+  return { found, phones };
+}
+
+function searchOf(
+  stage: Stage,
+  typed: Typed,
+  phones: readonly string[],
+  terms: readonly Term[],
+): Search | null {
+  switch (stage) {
+    case "typed":
+      return typedSearch(typed, phones, terms);
+    case "begun":
+      return begunSearch(terms);
+    case "loose":
+      return looseSearch(terms);
+  }
+}
+
+/** Only what is beyond ASCII takes PostgreSQL to fold. */
+async function foldedWords(db: Db, words: readonly string[]): Promise<string[]> {
+  const folded = words.every(isPlain)
+    ? words.map((word) => word.toLowerCase())
+    : await queries.foldWords(db, words);
+  return [...new Set(folded)];
+}
+
+async function phonesMeant(db: Db, tenantId: string, typed: string): Promise<string[]> {
+  const { country } = await findContactSettings(db, tenantId);
+  return phoneEnds(typed, phoneNumber(typed, country));
+}
+
+async function termsMeant(db: Db, words: readonly string[]): Promise<Term[]> {
+  const spellings = await queries.findSpellings(db, words);
+  return words.map((word, at) => termOf(word, spellings[at]));
+}

@@ -1,0 +1,197 @@
+import {
+  ANYWHERE,
+  allOf,
+  anyOf,
+  begun,
+  exact,
+  IN_COMPANY,
+  IN_NAME,
+  inMiddle,
+  misspelled,
+  quoted,
+  split,
+} from "./lexemes.rules.ts";
+import type { Term } from "./spelling.rules.ts";
+import { digitsFromEnd, type Typed } from "./typed.rules.ts";
+
+/** A query in PostgreSQL's language, and how good its answers are: 0 is the best. */
+export interface Tier {
+  readonly rank: number;
+  readonly query: string;
+}
+
+/** What is looked up together: all answers to `wanted`, as good as the first tier that they answer to. */
+export interface Search {
+  readonly wanted: string;
+  /** Queries that every answer answers to; none where the tiers themselves are easier to look up. */
+  readonly terms: readonly string[];
+  readonly tiers: readonly Tier[];
+}
+
+/** The rank of a whole e-mail address or phone number. */
+export const DIRECT = 0;
+/** Ranks are below this. */
+const RANKS = 40;
+
+function tiersFrom(rank: number, queries: readonly string[]): Tier[] {
+  return queries
+    .map((query, at) => ({ rank: rank + at, query }))
+    .filter(({ query }) => query !== "");
+}
+
+/** Names before company and e-mail before all others; with several words, also where one is a name. */
+function byPlace(
+  count: number,
+  query: (where: string) => string,
+  someName: () => string,
+): string[] {
+  return [query(IN_NAME), count === 1 ? "" : someName(), query(IN_COMPANY), query(ANYWHERE)];
+}
+
+function distinct(tiers: readonly Tier[]): Tier[] {
+  return tiers.filter(({ query }, at) => tiers.findIndex((tier) => tier.query === query) === at);
+}
+
+/** An e-mail address or phone number as a whole, and what begins or ends so. */
+function directTiers(typed: Typed, phones: readonly string[]): Tier[] {
+  const digits = phones.map(digitsFromEnd);
+  const email = typed.email === null ? [] : [quoted(`e${typed.email}`)];
+  return [
+    { rank: DIRECT, query: anyOf([...email, ...digits.map((end) => quoted(`p${end}`))]) },
+    {
+      rank: 1,
+      query: anyOf([
+        ...email.map((begin) => `${begin}:*`),
+        ...digits.map((end) => `${quoted(`p${end}`)}:*`),
+      ]),
+    },
+  ].filter(({ query }) => query !== "");
+}
+
+type Form = (term: Term, where: string) => string;
+
+const whole: Form = ({ word }, where) => exact(word, where);
+const open: Form = begun;
+const oneOff: Form = (term, where) => misspelled(term.oneOff, where);
+const twoOff: Form = (term, where) => misspelled(term.twoOff, where);
+
+const either =
+  (...forms: readonly Form[]): Form =>
+  (term, where) =>
+    anyOf(forms.map((form) => form(term, where)).filter((query) => query !== ""));
+
+/** All of the words so. */
+const each =
+  (terms: readonly Term[], form: Form) =>
+  (where: string): string =>
+    allOf(terms.map((term) => form(term, where)));
+
+/** One of the words so, the others otherwise. */
+const one =
+  (terms: readonly Term[], form: Form, others: Form) =>
+  (where: string): string =>
+    anyOf(
+      terms
+        .map((odd) => allOf(terms.map((term) => (term === odd ? form : others)(term, where))))
+        .filter((query) => query !== ""),
+    );
+
+/** Some of the words so. */
+const some = (terms: readonly Term[], form: Form, where: string): string =>
+  anyOf(terms.map((term) => form(term, where)).filter((query) => query !== ""));
+
+/**
+ * Three searches, one after the other until a page is full: for the words as they were typed; begun;
+ * and for pieces of words and misspelled ones. A later one has all that an earlier one has, and more.
+ */
+export const STAGES = ["typed", "begun", "loose"] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** Beside other words a piece of a word is worth less, and the list of all words with it costs as much. */
+const MAX_WITHIN_OF_SEVERAL = 12;
+/** More words than these are not mistyped one by one, but pasted. */
+const MAX_WORDS_TO_CORRECT = 12;
+/** The more words, the less does it matter which of them are whole. */
+const MAX_WORDS_TO_COMPARE = 4;
+
+/** What has all the words as they were typed, or the e-mail address or phone number. */
+export function typedSearch(
+  typed: Typed,
+  phones: readonly string[],
+  terms: readonly Term[],
+): Search | null {
+  const all = each(terms, whole);
+  const tiers = [
+    ...directTiers(typed, phones),
+    ...(terms.length === 0
+      ? []
+      : tiersFrom(
+          2,
+          byPlace(terms.length, all, () => allOf([all(ANYWHERE), some(terms, whole, IN_NAME)])),
+        )),
+  ];
+  const direct = directTiers(typed, phones).map(({ query }) => query);
+  const wanted = terms.map((term) => anyOf([...direct, whole(term, ANYWHERE)]));
+  return terms.length === 0
+    ? searchOf(anyOf(direct), [], tiers)
+    : searchOf(allOf(wanted), terms.length === 1 ? [] : wanted, tiers);
+}
+
+/** What has all the words, whole or begun; of several rather with one of them begun only. */
+export function begunSearch(terms: readonly Term[]): Search | null {
+  if (terms.length === 0) return null;
+  const all = each(terms, open);
+  const butOne = one(terms, open, whole);
+  const compared = terms.length > 1 && terms.length <= MAX_WORDS_TO_COMPARE;
+  const tiers =
+    terms.length === 1
+      ? tiersFrom(
+          10,
+          byPlace(1, all, () => ""),
+        )
+      : [
+          ...(compared ? tiersFrom(6, [butOne(IN_NAME), butOne(ANYWHERE)]) : []),
+          ...tiersFrom(10, [all(IN_NAME), all(ANYWHERE)]),
+        ];
+  return searchOf(all(ANYWHERE), termsOf(terms, open), tiers);
+}
+
+/** What has all the words if some are pieces of a word, or misspelled. */
+export function looseSearch(terms: readonly Term[]): Search | null {
+  if (terms.length === 0 || terms.length > MAX_WORDS_TO_CORRECT) return null;
+  const places = (query: (where: string) => string) => byPlace(terms.length, query, () => "");
+  const piece: Form = (term, where) =>
+    inMiddle(
+      terms.length === 1 ? term : { ...term, within: term.within.slice(0, MAX_WITHIN_OF_SEVERAL) },
+      where,
+    );
+  const anything = either(open, piece, oneOff, twoOff, split);
+  const wanted = each(terms, anything)(ANYWHERE);
+  const tiers = [
+    ...(terms.length > MAX_WORDS_TO_COMPARE
+      ? tiersFrom(27, [each(terms, either(open, oneOff))(ANYWHERE)])
+      : [
+          ...tiersFrom(14, places(one(terms, piece, open))),
+          ...tiersFrom(18, places(one(terms, oneOff, whole))),
+          ...tiersFrom(22, places(one(terms, oneOff, open))),
+          ...tiersFrom(26, [one(terms, split, open)(ANYWHERE)]),
+          ...tiersFrom(27, places(each(terms, either(open, oneOff)))),
+          ...tiersFrom(31, places(one(terms, twoOff, open))),
+        ]),
+    { rank: 35, query: wanted },
+  ];
+  return searchOf(wanted, termsOf(terms, anything), tiers);
+}
+
+function termsOf(terms: readonly Term[], form: Form): string[] {
+  return terms.length === 1 ? [] : terms.map((term) => form(term, ANYWHERE));
+}
+
+function searchOf(wanted: string, terms: readonly string[], tiers: readonly Tier[]): Search | null {
+  return wanted === "" ? null : { wanted, terms, tiers: distinct(tiers) };
+}
+
+/** A higher score is a better one. */
+export function scoreOf(rank: number): number {
+  return (RANKS - rank) / RANKS;
+}
