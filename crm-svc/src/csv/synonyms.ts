@@ -1,0 +1,152 @@
+import type { ContactColumn } from "./schema.ts";
+
+/**
+ * What columns are called in English, German, French and Spanish, and in the exports of Outlook (of
+ * those languages), Google Contacts, HubSpot and Salesforce. Of several columns for one field, the one
+ * whose name stands first here is read, and the others where it is blank. Accents, case and whatever is
+ * no letter or digit do not count.
+ */
+export const SYNONYMS: Readonly<Record<ContactColumn, readonly string[]>> = {
+  id: ["id", "contact id", "record id", "record id - contact", "Kontakt-ID", "ID du contact"],
+  firstName: [
+    ...["first name", "given name", "forename", "first", "contact first name"],
+    ...["Vorname", "Rufname", "Prénom", "Nombre de pila", "Primer nombre"],
+  ],
+  lastName: [
+    ...["last name", "family name", "surname", "last", "contact last name"],
+    ...["Nachname", "Familienname", "Zuname", "Nom de famille"],
+    ...["Apellido", "Apellidos", "Primer apellido"],
+  ],
+  fullName: [
+    ...["full name", "contact name", "display name", "name", "contact", "person"],
+    ...["vollständiger Name", "Anzeigename", "Ansprechpartner", "Kontaktname", "Kontakt"],
+    ...["Nom complet", "Nom et prénom", "Nom affiché", "nom"],
+    ...["Nombre completo", "Nombre y apellidos", "Nombre y apellido", "nombre", "contacto"],
+  ],
+  email: [
+    ...[
+      "email",
+      "e-mail",
+      "email address",
+      "e-mail address",
+      "mail",
+      "primary email",
+      "work email",
+    ],
+    ...["e-mail 1 - value", "business email", "email 1", "e-mail 2 - value", "e-mail 2 address"],
+    ...["e-mail 3 address", "home email", "personal email", "other email"],
+    ...["E-Mail-Adresse", "E-Mail 2-Adresse", "Mailadresse", "E-Mail geschäftlich"],
+    ...["Courriel", "adresse e-mail", "adresse électronique", "adresse de messagerie", "mél"],
+    ...["Correo electrónico", "Dirección de correo electrónico", "correo", "dirección de correo"],
+  ],
+  phone: [
+    ...["phone", "phone number", "telephone", "telephone number", "tel", "primary phone"],
+    ...["business phone", "work phone", "phone 1 - value", "company main phone", "mobile phone"],
+    ...["mobile phone number", "mobile", "cell", "cell phone", "home phone", "phone 2 - value"],
+    ...["business phone 2", "other phone", "asst. phone"],
+    ...["Telefon", "Telefonnummer", "Telefon geschäftlich", "Rufnummer", "Festnetz"],
+    ...["Mobiltelefon", "Mobil", "Mobilnummer", "Handy", "Handynummer", "Telefon (privat)"],
+    ...["Telefon privat"],
+    ...["Téléphone", "Numéro de téléphone", "Téléphone (bureau)", "Tél. (bureau)", "Tél"],
+    ...["Tél. mobile", "Téléphone mobile", "Téléphone portable", "Portable", "Mobile (tél)"],
+    ...["Téléphone (domicile)"],
+    ...["Teléfono", "Número de teléfono", "Teléfono del trabajo", "Teléfono móvil", "Móvil"],
+    ...["Celular", "Teléfono particular"],
+  ],
+  company: [
+    ...["company", "company name", "organization", "organisation", "account name", "account"],
+    ...["organization name", "organization 1 - name", "associated company", "employer", "business"],
+    ...["Firma", "Firmenname", "Unternehmen", "Unternehmensname", "Organisation 1"],
+    ...["Société", "Nom de la société", "Entreprise", "Nom de l'entreprise", "Raison sociale"],
+    ...["Empresa", "Nombre de la empresa", "Organización", "Compañía", "Sociedad"],
+  ],
+  title: [
+    ...["title", "job title", "position", "role", "job", "organization title"],
+    ...["organization 1 - title"],
+    ...["Berufsbezeichnung", "Stelle", "Funktion", "Tätigkeit"],
+    ...["Fonction", "Poste", "Titre du poste", "Intitulé du poste"],
+    ...["Cargo", "Puesto", "Puesto de trabajo", "Posición"],
+  ],
+  website: [
+    ...[
+      "website",
+      "web site",
+      "web page",
+      "website url",
+      "url",
+      "homepage",
+      "web",
+      "personal website",
+    ],
+    ...["website 1 - value", "company website"],
+    ...["Webseite", "Internetseite", "Internetadresse", "Webadresse"],
+    ...["Site web", "Page web", "Site internet", "Site"],
+    ...["Página web", "Sitio web"],
+  ],
+  "address.street": [
+    ...["address street", "street", "street address", "address", "address 1", "address line 1"],
+    ...["business street", "mailing street", "address 1 - street", "billing street", "home street"],
+    ...["other street"],
+    ...["Straße", "Adresse", "Anschrift", "Straße und Hausnummer", "Straße geschäftlich"],
+    ...["Rue", "Adresse postale", "Rue (bureau)", "Adresse 1"],
+    ...["Calle", "Dirección", "Domicilio", "Calle del trabajo"],
+  ],
+  "address.city": [
+    ...["address city", "city", "town", "business city", "mailing city", "address 1 - city"],
+    ...["billing city", "home city", "other city"],
+    ...["Ort", "Stadt", "Wohnort", "Ort geschäftlich"],
+    ...["Ville", "Commune", "Ville (bureau)"],
+    ...["Ciudad", "Localidad", "Población", "Ciudad del trabajo", "Ciudad de trabajo"],
+  ],
+  "address.region": [
+    ...[
+      "address region",
+      "region",
+      "state",
+      "state/region",
+      "province",
+      "state/province",
+      "county",
+    ],
+    ...["business state", "mailing state", "mailing state/province", "address 1 - region"],
+    ...["billing state", "home state"],
+    ...["Bundesland", "Kanton", "Region geschäftlich"],
+    ...["Région", "Département", "Dép/Région (bureau)"],
+    ...["Región", "Provincia", "Estado", "Comunidad autónoma", "Provincia o estado de trabajo"],
+    ...["Estado o provincia"],
+  ],
+  "address.postalCode": [
+    ...["address postal code", "postal code", "postcode", "zip", "zip code", "zip/postal code"],
+    ...["business postal code", "mailing postal code", "mailing zip/postal code"],
+    ...["address 1 - postal code", "billing postal code", "home postal code"],
+    ...["PLZ", "Postleitzahl", "Postleitzahl geschäftlich"],
+    ...["Code postal", "CP", "Code postal (bureau)"],
+    ...["Código postal", "Código postal del trabajo"],
+  ],
+  "address.country": [
+    ...["address country", "country", "country/region", "country code", "business country/region"],
+    ...["business country", "mailing country", "address 1 - country", "billing country"],
+    ...["home country/region", "home country"],
+    ...["Land", "Land/Region", "Staat", "Länderkennzeichen", "Land/Region geschäftlich"],
+    ...["Pays", "Pays/Région", "Pays/Région (bureau)"],
+    ...["País", "País o región", "País/Región", "País o región del trabajo"],
+  ],
+  tags: [
+    ...["tags", "tag", "labels", "label", "categories", "category", "groups", "group membership"],
+    ...["keywords"],
+    ...["Schlagwörter", "Schlagworte", "Kategorien", "Kategorie", "Gruppen"],
+    ...["Étiquettes", "Mots-clés", "Catégories", "Catégorie", "Groupes"],
+    ...["Etiquetas", "Categorías", "Categoría", "Grupos"],
+  ],
+  source: [
+    ...["source", "lead source", "original source", "contact source"],
+    ...["Quelle", "Herkunft", "Leadquelle"],
+    ...["Origine", "Provenance", "Source du lead"],
+    ...["Fuente", "Origen", "Origen del lead"],
+  ],
+  lifecycleStage: [
+    ...["lifecycle stage", "lifecyclestage", "stage", "contact stage"],
+    ...["Lebenszyklusphase", "Phase", "Étape du cycle de vie", "Etapa del ciclo de vida"],
+  ],
+  ownerUserId: ["owner user id", "owner id", "contact owner id"],
+};

@@ -1,0 +1,133 @@
+import { Failure } from "@crm/platform/errors";
+import type { StreamScope } from "@crm/platform/streams";
+import { findContactSettings } from "../contact-fields/queries.ts";
+import { type Mapping, mapHeaders } from "../csv/headers.ts";
+import { readRecords } from "../csv/read.ts";
+import { unreadable } from "../csv/schema.ts";
+import type { CrmServices } from "../services.ts";
+import type { DB } from "../tables.gen.ts";
+import type { ImportKey } from "./queries.ts";
+import * as queries from "./queries.ts";
+import type { ImportInput, StagedRecord, StoredMapping } from "./schema.ts";
+
+/** What is staged, and later worked through, at once. */
+const BATCH_ROWS = 500;
+const BATCHES_AT_ONCE = 10;
+/** Rows that are long make smaller batches. In UTF-16 units. */
+const BATCH_LENGTH = 1 << 20;
+
+type Scope = StreamScope<CrmServices, DB>;
+
+/** A file whose rows are staged. */
+export interface Received extends ImportKey {
+  readonly rows: number;
+}
+
+/**
+ * Stages the rows of a file as they arrive, a batch a transaction. What does not come to its end leaves
+ * nothing: neither a client that hangs up, nor a file that cannot be read.
+ *
+ * Throws `invalid` if the file is not CSV with headers that are fields of contacts.
+ */
+export async function receiveRows(
+  scope: Scope,
+  input: ImportInput,
+  content: AsyncIterable<Uint8Array>,
+): Promise<Received> {
+  const { context, actor, ownerOnly, db, change } = scope;
+  const { tenantId, userId, kind } = actor;
+  const key = { tenantId, importId: Bun.randomUUIDv7() };
+  const records = readRecords(content);
+  try {
+    const headers = await records.next();
+    if (headers.done) throw unreadable("empty_file", "The file has no line of headers.");
+    const settings = await findContactSettings(db, tenantId);
+    const mapping = mapHeaders(headers.value.cells, settings.fields, input.mapping);
+    const started = {
+      ...key,
+      input,
+      mapping: storedOf(mapping),
+      createdBy: userId,
+      // An API key is no user, so nothing can belong to it.
+      ownerId: kind === "user" ? userId : null,
+      ownedBy: ownerOnly,
+    };
+    let rows = 0;
+    let batches = 0;
+    for await (const staged of batched(records)) {
+      await change(async (tx) => {
+        if (batches === 0) await queries.insertImport(tx, started);
+        if (!(await queries.insertBatches(tx, key, batches, staged.map(toJson)))) throw givenUp();
+        return { output: undefined, audit: [] };
+      });
+      rows += staged.reduce((sum, batch) => sum + batch.length, 0);
+      batches += staged.length;
+    }
+    if (rows === 0) throw unreadable("no_rows", "The file has headers, and no row below them.", 1);
+    return { ...key, rows };
+  } catch (error) {
+    // What cannot be removed now is by the job for it.
+    await discardRows(scope, key).catch((err: unknown) => {
+      context.log.warn({ event: "upload_left_behind", ...key, err });
+    });
+    throw error;
+  } finally {
+    await records.return();
+  }
+}
+
+/** Removes an upload that is to come to nothing. */
+export function discardRows({ change }: Scope, key: ImportKey): Promise<void> {
+  return change(async (tx) => {
+    await queries.deleteUpload(tx, key);
+    return { output: undefined, audit: [] };
+  });
+}
+
+/** Said of an upload that was so slow that it was taken for dead. */
+export function givenUp(): Failure {
+  const message = "Nothing came of the file for 15 minutes, so it was given up: upload it again.";
+  return new Failure("deadline", "upload_given_up", message);
+}
+
+/** Some batches at a time, to be staged together: so many make a transaction worth its while. */
+async function* batched(
+  records: AsyncIterable<{ readonly line: number; readonly cells: readonly string[] }>,
+): AsyncGenerator<StagedRecord[][], void> {
+  let batches: StagedRecord[][] = [[]];
+  let length = 0;
+  let staged = 0;
+  for await (const { line, cells } of records) {
+    const batch = batches.at(-1);
+    batch?.push([line, [...cells]]);
+    length += cells.reduce((sum, cell) => sum + cell.length, 0);
+    if (batch !== undefined && batch.length < BATCH_ROWS && length < BATCH_LENGTH) continue;
+    staged += length;
+    length = 0;
+    if (staged >= BATCH_LENGTH || batches.length === BATCHES_AT_ONCE) {
+      yield batches;
+      batches = [];
+      staged = 0;
+    }
+    batches.push([]);
+  }
+  const filled = batches.filter((batch) => batch.length > 0);
+  if (filled.length > 0) yield filled;
+}
+
+function toJson(batch: readonly StagedRecord[]): string {
+  return JSON.stringify(batch);
+}
+
+function storedOf({ headers, columns, ignored }: Mapping): StoredMapping {
+  return {
+    // What no column of ours is called may hold what PostgreSQL cannot keep.
+    headers: headers.map(keepable),
+    columns: [...columns].map(([target, places]) => [target, [...places]]),
+    ignored: ignored.map(keepable),
+  };
+}
+
+function keepable(header: string): string {
+  return header.replaceAll("\0", "\uFFFD").toWellFormed();
+}
