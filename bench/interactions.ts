@@ -1,0 +1,125 @@
+import { withClient } from "../tools/local/database.ts";
+import { say } from "../tools/local/terminal.ts";
+import type { Benchmark, Row } from "./benchmark.ts";
+import type { Environment } from "./environment.ts";
+import { fillInteractions } from "./interactions/data.ts";
+import { type Statement, statementsOf } from "./interactions/statements.ts";
+import type { Job } from "./load/generator.ts";
+import { startGenerator } from "./load/start.ts";
+import { type Contender, contender, medians, ratios, runRounds } from "./rounds.ts";
+import type { Server } from "./server.ts";
+import { makeTenant } from "./tenant.ts";
+import { underLoad } from "./under-load.ts";
+
+const INTERACTIONS = Number(process.env["BENCH_INTERACTIONS"] ?? 1_000_000);
+/** Of one and the same contact. */
+const BUSIEST = INTERACTIONS / 10;
+const CONTACTS = 10_000;
+const USERS = 25;
+const ROUNDS = 3;
+const TIMELINE_BOUNDS = { requests: 500, ms: 2_000 };
+const METRICS_BOUNDS = { requests: 20, ms: 3_000 };
+const GROUPINGS = ["type", "user", "outcome", "day", "month"] as const;
+const YEAR_MS = 366 * 86_400_000;
+
+/**
+ * What it costs to look back: a page of the timeline of a contact with very many entries, and reports on a
+ * year of interactions, at the port, against the very same SQL without anything around it. One request at
+ * a time: a report takes as many cores as PostgreSQL gives it.
+ */
+export const interactions: Benchmark = {
+  name: "interactions",
+  description:
+    `${INTERACTIONS} interactions of a year in one tenant, ${BUSIEST} of them with one contact; ` +
+    `one request at a time; medians of ${ROUNDS} rounds (quartiles)`,
+  run,
+};
+
+async function run(environment: Environment): Promise<Row[]> {
+  await using userSvc = await environment.startUserSvc();
+  await using crmSvc = await environment.startCrmSvc(userSvc);
+  await using generators = new AsyncDisposableStack();
+  const { ownerUrl, appUrl } = environment.database;
+  const { id: tenantId, accessToken } = await makeTenant(environment, userSvc, CONTACTS);
+  const contactId = await fillInteractions(ownerUrl, tenantId, {
+    interactions: INTERACTIONS,
+    ofBusiestContact: BUSIEST,
+    users: USERS,
+  });
+  const to = new Date();
+  const from = new Date(to.getTime() - YEAR_MS);
+  const of = { tenantId, contactId, from, to };
+
+  const loaded = (
+    name: string,
+    load: Job["load"],
+    bounds: Job["bounds"],
+    server?: Server,
+  ): Contender => {
+    const generator = generators.use(startGenerator());
+    return contender(name, () =>
+      underLoad(() => generator.run({ load, concurrency: 1, bounds }), server),
+    );
+  };
+  const get = (path: string) => ({
+    kind: "http" as const,
+    origin: crmSvc.origin,
+    requests: [{ path }],
+    headers: { authorization: `Bearer ${accessToken}` },
+  });
+  const period = `from=${from.toISOString()}&to=${to.toISOString()}`;
+  const timeline = `/v1/contacts/${contactId}/timeline?limit=25`;
+  const statements = await statementsOf(of, GROUPINGS);
+  // As the application's role, whom the policies bind, with the tenant that they ask for.
+  const tenantUrl = `${appUrl}&options=${encodeURIComponent(`-c app.tenant_id=${tenantId}`)}`;
+  const raw = ({ text, parameters }: Statement) => ({
+    kind: "sql" as const,
+    databaseUrl: tenantUrl,
+    poolSize: 1,
+    text,
+    parameters: [parameters],
+  });
+
+  const pairs = [
+    {
+      port: loaded("timeline page", get(timeline), TIMELINE_BOUNDS, crmSvc),
+      sql: loaded("timeline page, raw SQL", raw(statements.timeline), TIMELINE_BOUNDS),
+    },
+    {
+      port: loaded("timeline page of SMS", get(`${timeline}&type=sms`), TIMELINE_BOUNDS, crmSvc),
+      sql: loaded("timeline page of SMS, raw SQL", raw(statements.timelineOfSms), TIMELINE_BOUNDS),
+    },
+    ...[...statements.reports].map(([groupBy, statement]) => ({
+      port: loaded(
+        statement.name,
+        get(`/v1/interactions/metrics?groupBy=${groupBy}&${period}`),
+        METRICS_BOUNDS,
+        crmSvc,
+      ),
+      sql: loaded(`${statement.name}, raw SQL`, raw(statement), METRICS_BOUNDS),
+    })),
+  ];
+  await runRounds(
+    ROUNDS,
+    pairs.flatMap(({ port, sql }) => [port, sql]),
+  );
+  for (const statement of [statements.timeline, ...statements.reports.values()]) {
+    await showPlan(tenantUrl, statement);
+  }
+  return [
+    ...pairs.flatMap(({ port, sql }) => [medians(port), medians(sql)]),
+    ...pairs.map(({ port, sql }) => ratios(port, sql, ["p50", "p95"])),
+  ];
+}
+
+/** How PostgreSQL runs it: for people to look at. */
+export async function showPlan(
+  databaseUrl: string,
+  { name, text, parameters }: Statement,
+): Promise<void> {
+  await withClient(databaseUrl, async (client) => {
+    const explain = `explain (analyze, costs off, timing off, summary off) ${text}`;
+    const { rows } = await client.query<{ "QUERY PLAN": string }>(explain, [...parameters]);
+    say(`\n${name}\n${rows.map((row) => row["QUERY PLAN"]).join("\n")}`);
+  });
+}
