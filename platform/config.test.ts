@@ -26,6 +26,7 @@ describe("readConfig", () => {
       PORT: 8080,
       DATABASE_URL: GOOD.DATABASE_URL,
       DB_MAX_CONNECTIONS: 10,
+      JOBS_AT_ONCE: 2,
       DB_WAIT_SECONDS: 30,
       LOG_LEVEL: "info",
       CORS_ORIGINS: [],

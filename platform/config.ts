@@ -50,7 +50,8 @@ export function readConfig<Shape extends z.ZodRawShape>(
     if (faults.some((fault) => fault.startsWith(`${name}:`) || fault.startsWith(`${name}_FILE:`))) {
       continue;
     }
-    faults.push(`${name}: ${name in values ? issue.message : "is not set"}`);
+    const missing = issue.code === "invalid_type" && !(name in values);
+    faults.push(`${name}: ${missing ? "is not set" : issue.message}`);
   }
   throw new ConfigFault(faults);
 }
@@ -102,28 +103,103 @@ export function rate() {
     .refine(({ seconds }) => seconds <= 7 * DAY_S, "must be of seven days at most");
 }
 
+/** What a variable is for, as `docs/configuration.md` tells it; the schema is its only source. */
+export interface VariableMeta {
+  readonly description: string;
+  /** In what it is counted or written. */
+  readonly unit?: string;
+  /** It belongs into a file (`NAME_FILE`), and nowhere else. */
+  readonly secret?: boolean;
+}
+
+/** Names a variable's effect. To be called last: what is made of a schema after it does not keep it. */
+export function variable<Schema extends z.ZodType>(schema: Schema, meta: VariableMeta): Schema {
+  return schema.meta({ ...meta });
+}
+
 /** The variables that every service of this kind reads. */
 export const serviceConfig = z.object({
-  NODE_ENV: z
-    .enum(["production", "development", "test"], "must be production, development or test")
-    .default("production"),
-  PORT: integer(0, 65_535).prefault("8080"),
-  HTTP_PORT: integer(0, 65_535).optional(),
-  DATABASE_URL: url("postgres:", "postgresql:"),
-  DB_MAX_CONNECTIONS: integer(1, 1_000).prefault("10"),
-  DB_WAIT_SECONDS: integer(0, 3_600).prefault("30"),
-  REDIS_URL: url("redis:", "rediss:").optional(),
-  REDIS_PASSWORD: z.string().optional(),
-  LOG_LEVEL: z
-    .enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error")
-    .default("info"),
-  CORS_ORIGINS: list().prefault(""),
-  TRUSTED_HOPS: integer(0, 10).prefault("0"),
-  CURSOR_SECRET: z.string().min(32, "must have at least 32 characters; openssl rand -base64 32"),
-  /** Requests of one session or API key, in each process. */
-  LIMIT_PER_SESSION: rate().prefault("1000/1s"),
-  DRAIN_SECONDS: integer(0, 300).prefault("0"),
-  GRACE_SECONDS: integer(0, 300).prefault("20"),
+  NODE_ENV: variable(
+    z
+      .enum(["production", "development", "test"], "must be production, development or test")
+      .default("production"),
+    {
+      description:
+        "In `production` a service refuses to start without Redis, and as a role that row-level security does not bind.",
+    },
+  ),
+  PORT: variable(integer(0, 65_535).prefault("8080"), {
+    description: "The port that speaks every protocol; 0 takes any free one.",
+  }),
+  HTTP_PORT: variable(integer(0, 65_535).optional(), {
+    description: "One more port, for HTTP/1.1 alone, with nothing in front of it.",
+  }),
+  DATABASE_URL: variable(url("postgres:", "postgresql:"), {
+    description: "PostgreSQL, as the role `crm_app`.",
+    secret: true,
+  }),
+  DB_MAX_CONNECTIONS: variable(integer(1, 1_000).prefault("10"), {
+    description: "Connections to PostgreSQL, in each process.",
+    unit: "connections",
+  }),
+  JOBS_AT_ONCE: variable(integer(0, 16).prefault("2"), {
+    description:
+      "Jobs that run side by side in each process; with 0 it runs none. They use the connections above; the queue itself takes four more in a process that runs jobs.",
+    unit: "jobs",
+  }),
+  DB_WAIT_SECONDS: variable(integer(0, 3_600).prefault("30"), {
+    description: "How long a service waits for PostgreSQL when it starts; then it ends with 69.",
+    unit: "seconds",
+  }),
+  REDIS_URL: variable(url("redis:", "rediss:").optional(), {
+    description:
+      "Redis, which production needs. Without it, what instances share is in each alone.",
+  }),
+  REDIS_PASSWORD: variable(z.string().optional(), {
+    description: "The password, if it is not in the URL.",
+    secret: true,
+  }),
+  LOG_LEVEL: variable(
+    z
+      .enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error")
+      .default("info"),
+    { description: "The least level that is logged: `debug`, `info`, `warn` or `error`." },
+  ),
+  CORS_ORIGINS: variable(list().prefault(""), {
+    description: "Origins of pages that may call from a browser.",
+    unit: "with commas between",
+  }),
+  TRUSTED_HOPS: variable(integer(0, 10).prefault("0"), {
+    description: "Proxies in front that add to X-Forwarded-For; more would let clients lie.",
+    unit: "proxies",
+  }),
+  CURSOR_SECRET: variable(
+    z.string().min(32, "must have at least 32 characters; openssl rand -base64 32"),
+    { description: "Seals the cursors of pages. The same for all instances.", secret: true },
+  ),
+  LIMIT_PER_SESSION: variable(rate().prefault("1000/1s"), {
+    description: "Requests of one session or API key, in each process.",
+    unit: "rate",
+  }),
+  DRAIN_SECONDS: variable(integer(0, 300).prefault("0"), {
+    description:
+      "How long a service that is to stop still serves, while it is not ready any more: as long as load balancers need to notice.",
+    unit: "seconds",
+  }),
+  GRACE_SECONDS: variable(integer(0, 300).prefault("20"), {
+    description: "After that, how long requests, streams and jobs have to end.",
+    unit: "seconds",
+  }),
 });
 
 export type ServiceConfig = z.output<typeof serviceConfig>;
+
+/** For `superRefine`: what production needs besides. */
+export function productionNeeds(
+  config: Partial<Pick<ServiceConfig, "NODE_ENV" | "REDIS_URL">>,
+  ctx: z.RefinementCtx,
+): void {
+  if (config.NODE_ENV !== "production" || config.REDIS_URL !== undefined) return;
+  const message = "is not set, and production needs Redis";
+  ctx.addIssue({ code: "custom", path: ["REDIS_URL"], message });
+}

@@ -1,67 +1,149 @@
-import { errorCode } from "./database.ts";
+import { z } from "zod";
+import { errorCode } from "./database-errors.ts";
+import { type PlainRoute, routesOf } from "./openapi/routes.ts";
 import type { RestApp } from "./rest.ts";
 
 /** A check of something that a service stands on. Throws if it is away. */
 export type Check = (deadline: number) => Promise<void>;
-
-export interface HealthOptions {
-  readonly database: Check;
-  /** Everything that must be there to serve, by name; PostgreSQL is added. */
-  readonly dependencies: Readonly<Record<string, Check>>;
-  readonly draining: () => boolean;
-  readonly metrics: () => Promise<string>;
-}
 
 /** No check may hold a probe longer than this. */
 const CHECK_TIMEOUT_MS = 2_000;
 /** Probes within this time share one answer, so that a flood of them costs nothing. */
 const ANSWER_KEPT_MS = 500;
 
-interface State {
+export interface CheckState {
   readonly ok: boolean;
   readonly ms: number;
+  /** A code that says what is the matter. */
   readonly reason?: string;
 }
 
-/**
- * `GET /health`: the process lives and reaches its database. `GET /ready`: it can serve; says of
- * each dependency whether it is there. Both 200 or 503. `GET /metrics`: for Prometheus.
- */
-export function mountHealth<Services>(app: RestApp<Services>, options: HealthOptions): void {
-  const database = once(options.database);
-  const dependencies = Object.entries(options.dependencies).map(
-    ([name, check]) => [name, once(check)] as const,
-  );
+export interface Readiness {
+  readonly status: "ready" | "draining" | "unavailable";
+  readonly dependencies: Readonly<Record<string, CheckState>>;
+}
 
+/** How a process is, as it tells over every protocol. */
+export interface Health {
+  /** The process lives and reaches its database. */
+  alive(): Promise<CheckState>;
+  /** It can serve, or why not. */
+  ready(): Promise<Readiness>;
+  /** It is not ready any more, so that load balancers turn away, but still serves. */
+  drain(): void;
+  /** Aborted by `drain`. */
+  readonly draining: AbortSignal;
+  /** Who watches is sent away. */
+  end(): void;
+  /** Aborted by `end`. */
+  readonly ended: AbortSignal;
+}
+
+/**
+ * Answers in two seconds at most. Of each thing one check goes on at a time, whoever asks, and its
+ * answer is kept for half a second.
+ *
+ * @param dependencies is everything that must be there to serve, by name; PostgreSQL is added.
+ */
+export function openHealth(database: Check, dependencies: Readonly<Record<string, Check>>): Health {
+  const draining = new AbortController();
+  const ended = new AbortController();
+  const alive = once(database);
+  const checks = [
+    ["postgres", alive] as const,
+    ...Object.entries(dependencies).map(([name, check]) => [name, once(check)] as const),
+  ];
+  return {
+    alive,
+    async ready() {
+      const states: Record<string, CheckState> = Object.fromEntries(
+        await Promise.all(checks.map(async ([name, check]) => [name, await check()] as const)),
+      );
+      const ok = Object.values(states).every((state) => state.ok);
+      const status = draining.signal.aborted ? "draining" : ok ? "ready" : "unavailable";
+      return { status, dependencies: states };
+    },
+    drain: () => draining.abort(),
+    draining: draining.signal,
+    end: () => ended.abort(),
+    ended: ended.signal,
+  };
+}
+
+/**
+ * `GET /health`: alive. `GET /ready`: ready, and of each dependency whether it is there. Both 200 or
+ * 503. `GET /metrics`: for Prometheus.
+ */
+export function mountHealth<Services>(
+  app: RestApp<Services>,
+  health: Health,
+  metrics: () => Promise<string>,
+): void {
+  routesOf(app).plain.push(...DESCRIBED);
   app.get("/health", async (c) => {
-    const state = await database();
-    return c.json({ status: state.ok ? "ok" : "unavailable" }, state.ok ? 200 : 503);
+    const { ok } = await health.alive();
+    c.header("cache-control", "no-store");
+    return c.json({ status: ok ? "ok" : "unavailable" }, ok ? 200 : 503);
   });
 
   app.get("/ready", async (c) => {
-    const states: Record<string, State> = Object.fromEntries(
-      await Promise.all([
-        database().then((state) => ["postgres", state] as const),
-        ...dependencies.map(async ([name, check]) => [name, await check()] as const),
-      ]),
-    );
-    const ok = !options.draining() && Object.values(states).every((state) => state.ok);
-    const status = ok ? "ready" : options.draining() ? "draining" : "unavailable";
-    return c.json({ status, dependencies: states }, ok ? 200 : 503);
+    const readiness = await health.ready();
+    c.header("cache-control", "no-store");
+    return c.json(readiness, readiness.status === "ready" ? 200 : 503);
   });
 
   app.get("/metrics", async (c) => {
     c.header("content-type", "text/plain; version=0.0.4; charset=utf-8");
-    return c.body(await options.metrics());
+    return c.body(await metrics());
   });
 }
 
-function once(check: Check): () => Promise<State> {
-  let kept: Promise<State> | undefined;
+const checkState = z.strictObject({
+  ok: z.boolean(),
+  ms: z.int(),
+  reason: z.string().optional(),
+});
+
+const aliveAnswer = z.strictObject({ status: z.enum(["ok", "unavailable"]) });
+
+const readyAnswer = z.strictObject({
+  status: z.enum(["ready", "draining", "unavailable"]),
+  dependencies: z.record(z.string(), checkState),
+});
+
+const DESCRIBED: readonly PlainRoute[] = [
+  {
+    path: "/health",
+    operationId: "getHealth",
+    summary: "Whether the process lives and reaches its database",
+    answers: {
+      200: { description: "It does.", type: "application/json", schema: aliveAnswer },
+      503: { description: "It does not.", type: "application/json", schema: aliveAnswer },
+    },
+  },
+  {
+    path: "/ready",
+    operationId: "getReadiness",
+    summary: "Whether the service can serve, and the state of each dependency",
+    answers: {
+      200: { description: "It can.", type: "application/json", schema: readyAnswer },
+      503: { description: "It cannot.", type: "application/json", schema: readyAnswer },
+    },
+  },
+  {
+    path: "/metrics",
+    operationId: "getPrometheusMetrics",
+    summary: "What the service has counted and measured, for Prometheus",
+    answers: { 200: { description: "The metrics.", type: "text/plain" } },
+  },
+];
+
+function once(check: Check): () => Promise<CheckState> {
+  let kept: Promise<CheckState> | undefined;
   let until = 0;
   return () => {
     if (kept === undefined || until <= Date.now()) {
-      until = Date.now() + CHECK_TIMEOUT_MS + ANSWER_KEPT_MS;
+      until = Number.POSITIVE_INFINITY;
       kept = run(check).finally(() => {
         until = Date.now() + ANSWER_KEPT_MS;
       });
@@ -70,7 +152,7 @@ function once(check: Check): () => Promise<State> {
   };
 }
 
-async function run(check: Check): Promise<State> {
+async function run(check: Check): Promise<CheckState> {
   const started = performance.now();
   const ms = (): number => Math.round(performance.now() - started);
   const { promise: late, reject } = Promise.withResolvers<never>();

@@ -13,10 +13,17 @@ afterAll(async () => {
 /** Tables that hold no tenant's rows, each with its reason. */
 const WITHOUT_TENANT = new Set([
   "identity.default_permissions", // the same matrix for all tenants, read only
-  "identity.migrations", // which files have run; crm_app may not even read it
+  "identity.migrations", // which files have run; read only
   "identity.migrations_lock",
   "crm.migrations",
   "crm.migrations_lock",
+  // A worker takes a job before it is known whose it is, so outside of tenants all jobs are there; in a
+  // tenant's transaction only its own (sql/jobs.sql, jobs.test.ts).
+  "graphile_worker._private_jobs",
+  "graphile_worker._private_tasks", // names of jobs
+  "graphile_worker._private_job_queues", // names of queues, of which we have none
+  "graphile_worker._private_known_crontabs", // names of schedules
+  "graphile_worker.migrations", // which of its own files have run; read only
 ]);
 
 async function names(query: string): Promise<string[]> {
@@ -26,7 +33,7 @@ async function names(query: string): Promise<string[]> {
 
 const TABLES = `
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where n.nspname in ('identity', 'crm') and c.relkind in ('r', 'p')`;
+  where n.nspname in ('identity', 'crm', 'graphile_worker') and c.relkind in ('r', 'p')`;
 
 /** Tables that a transaction could read or write across tenants. */
 const UNPROTECTED = `

@@ -25,8 +25,8 @@ const GOOD = {
   BCRYPT_COST: "4",
 };
 
-function spawn(environment: Record<string, string>) {
-  return Bun.spawn([process.execPath, USER_SVC], {
+function spawn(environment: Record<string, string>, ...args: string[]) {
+  return Bun.spawn([process.execPath, USER_SVC, ...args], {
     env: { PATH: process.env["PATH"] ?? "", ...environment },
     stdout: "pipe",
     stderr: "pipe",
@@ -34,8 +34,8 @@ function spawn(environment: Record<string, string>) {
 }
 
 /** Runs a service that is to end by itself. */
-async function run(environment: Record<string, string>) {
-  const child = spawn(environment);
+async function run(environment: Record<string, string>, ...args: string[]) {
+  const child = spawn(environment, ...args);
   const [code, stdout, stderr] = await Promise.all([
     child.exited,
     new Response(child.stdout).text(),
@@ -80,6 +80,7 @@ describe("a service that cannot start", () => {
     const weak = await run(production);
     expect(weak).toMatchObject({ code: 78 });
     expect(weak.stderr).toContain("BCRYPT_COST: must be at least 12 in production");
+    expect(weak.stderr).toContain("REDIS_URL: is not set, and production needs Redis");
     const alone = await run({ ...production, BCRYPT_COST: "12" });
     expect(alone).toMatchObject({ code: 78 });
     expect(alone.stderr).toContain("REDIS_URL: is not set, and production needs Redis");
@@ -112,6 +113,34 @@ describe("a service that cannot start", () => {
     expect(code).toBe(69);
     expect(stdout).toContain('"event":"waiting_for_database"');
     expect(stderr).toContain("PostgreSQL did not answer within 1 s");
+  });
+});
+
+describe("the command line", () => {
+  test("--check-config says all faults at once and does not start", async () => {
+    const { code, stderr } = await run({ SMTP_URL: "smtp://mail", PORT: "x" }, "--check-config");
+    expect(code).toBe(78);
+    for (const fault of ["PORT: must", "DATABASE_URL: is not set", "REDIS_URL: is not set, and"]) {
+      expect(stderr).toContain(`  ${fault}`);
+    }
+    expect(stderr).toContain("  MAIL_FROM: is not set, but SMTP_URL is");
+    // A database that is away does not matter to it.
+    const away = { ...GOOD, DATABASE_URL: "postgres://crm_app@127.0.0.1:1/crm" };
+    expect((await run(away, "--check-config")).code).toBe(0);
+  });
+
+  test("that is not known is refused", async () => {
+    expect(await run(GOOD, "--no-such")).toMatchObject({ code: 64 });
+  });
+
+  test("--health and --ready ask the process that listens", async () => {
+    const { child, url } = await start({ ...GOOD, REDIS_URL: "redis://127.0.0.1:1" });
+    const { port } = new URL(url);
+    expect((await run({ PORT: port }, "--health")).code).toBe(0);
+    expect((await run({ PORT: port }, "--ready")).code).toBe(1);
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(0);
+    expect((await run({ PORT: port }, "--health")).code).toBe(1);
   });
 });
 
