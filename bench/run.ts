@@ -2,13 +2,34 @@ import { join } from "node:path";
 import { Fault } from "../tools/local/fault.ts";
 import { say, styled } from "../tools/local/terminal.ts";
 import type { Benchmark, Row } from "./benchmark.ts";
+import { duplicates } from "./duplicates.ts";
 import { openEnvironment } from "./environment.ts";
+import { exportContacts } from "./export.ts";
 import { getContact } from "./get-contact.ts";
+import { importContacts } from "./import.ts";
+import { interactions } from "./interactions.ts";
+import { leads } from "./leads.ts";
+import { login } from "./login.ts";
 import { describeMachine } from "./machine.ts";
+import { search } from "./search.ts";
+import { sessions } from "./sessions.ts";
 import { startup } from "./startup.ts";
 import { renderTables } from "./table.ts";
+import { validateToken } from "./validate-token.ts";
 
-const benchmarks: readonly Benchmark[] = [getContact, startup];
+const benchmarks: readonly Benchmark[] = [
+  getContact,
+  login,
+  validateToken,
+  sessions,
+  importContacts,
+  interactions,
+  leads,
+  exportContacts,
+  duplicates,
+  search,
+  startup,
+];
 
 /** More digits than that are noise. */
 const SIGNIFICANT_DIGITS = 4;

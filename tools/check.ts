@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { configurationPageIsRight } from "./configuration.ts";
+import { generateErrorCodes } from "./error-codes.ts";
 import { Fault } from "./local/fault.ts";
 import { say, step } from "./local/terminal.ts";
 import { generateTables } from "./tables.ts";
@@ -49,6 +51,20 @@ const checks: Readonly<Record<string, () => Promise<string>>> = {
       );
     } finally {
       await rm(directory, { recursive: true });
+    }
+  },
+
+  configuration: async () => {
+    if (await configurationPageIsRight()) return "in order";
+    throw new Fault("docs/configuration.md is not what the schemas say. Run: npm run generate");
+  },
+
+  "error codes": async () => {
+    try {
+      await generateErrorCodes(true);
+      return "in order";
+    } catch (error) {
+      throw new Fault(String(error));
     }
   },
 

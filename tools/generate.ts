@@ -1,4 +1,6 @@
 import { delimiter, join } from "node:path";
+import { writeConfigurationPage } from "./configuration.ts";
+import { generateErrorCodes } from "./error-codes.ts";
 import { step } from "./local/terminal.ts";
 import { generateTables } from "./tables.ts";
 import { startTestServer } from "./testing/server.ts";
@@ -6,7 +8,8 @@ import { startTestServer } from "./testing/server.ts";
 const REPOSITORY = join(import.meta.dir, "..");
 const BINARIES = join(REPOSITORY, "node_modules/.bin");
 
-// Writes what is generated and committed: proto/gen from the .proto files, the tables' types from sql/.
+// Writes what is generated and committed: proto/gen from the .proto files, docs/configuration.md from
+// the configurations' schemas, the tables' types from sql/.
 
 await step(
   "proto/gen",
@@ -19,6 +22,12 @@ await step(
     });
     if ((await child.exited) !== 0) process.exit(1);
   },
+  () => "written",
+);
+await step("configuration", writeConfigurationPage, () => "written");
+await step(
+  "error codes",
+  () => generateErrorCodes(false),
   () => "written",
 );
 await step(

@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compile, EXECUTABLES } from "./compile.ts";
 import { Fault } from "./local/fault.ts";
 import { startRedis } from "./local/redis.ts";
 import { say, step } from "./local/terminal.ts";
@@ -20,6 +21,9 @@ interface Counts {
 /**
  * Runs `bun test` with these arguments, all test files or those whose paths contain one of them, on
  * what they need. Returns the exit code: 0 only if a test ran and none failed.
+ *
+ * With `SERVICES=compiled` in the environment, it is the services' executables that are tested, as an
+ * ordinary user in a folder that is read-only.
  */
 async function main(args: readonly string[]): Promise<number> {
   const running = new AsyncDisposableStack();
@@ -39,6 +43,15 @@ async function main(args: readonly string[]): Promise<number> {
     );
     say();
 
+    const compiled = process.env["SERVICES"] === "compiled";
+    const executables = compiled ? await step("executables", compileAll, String) : undefined;
+    if (executables !== undefined) {
+      running.defer(async () => {
+        await chmod(executables, 0o700);
+        await rm(executables, { recursive: true });
+      });
+    }
+
     const report = await mkdtemp(join(tmpdir(), "crm-report-"));
     running.defer(() => rm(report, { recursive: true }));
     const junit = join(report, "junit.xml");
@@ -55,6 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
         TEST_OWNER_URL: server.ownerUrl,
         TEST_APP_URL: server.appUrl,
         TEST_REDIS_URL: redis?.url ?? "",
+        ...(executables !== undefined && { SERVICES_DIRECTORY: executables }),
       },
     );
     const skipped = skippedTests(await readFile(junit, "utf8").catch(() => ""));
@@ -69,6 +83,14 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     await running.disposeAsync();
   }
+}
+
+/** Compiles the services into a folder in which nobody may write. */
+async function compileAll(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "crm-compiled-"));
+  for (const name of EXECUTABLES) await compile(name, directory);
+  await chmod(directory, 0o555);
+  return directory;
 }
 
 async function runTests(

@@ -9,6 +9,8 @@ export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
 
+export type Int8 = ColumnType<string, bigint | number | string, bigint | number | string>;
+
 export type Json = JsonValue;
 
 export type JsonArray = JsonValue[];
@@ -20,6 +22,8 @@ export type JsonObject = {
 export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
+
+export type Numeric = ColumnType<string, number | string, number | string>;
 
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
@@ -39,6 +43,16 @@ export interface CrmAuditLog {
   tenant_id: string;
 }
 
+export interface CrmContactFields {
+  fields: Json;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  /**
+   * Counts from 1, which is the version without a row.
+   */
+  version: number;
+}
+
 export interface CrmContacts {
   address_city: string | null;
   address_country: string | null;
@@ -48,15 +62,34 @@ export interface CrmContacts {
   company: string | null;
   contact_id: string;
   created_at: Generated<Timestamp>;
+  /**
+   * Values of the fields in crm.contact_fields, by their names.
+   */
+  custom: Generated<Json>;
   deleted_at: Timestamp | null;
   email: string | null;
   first_name: string | null;
   last_name: string | null;
   lifecycle_stage: Generated<string>;
+  match_first: Generated<string | null>;
+  match_last: Generated<string | null>;
+  match_mailbox: Generated<string | null>;
+  match_name: Generated<string | null>;
+  /**
+   * The contact that answers in place of this one.
+   */
+  merged_into: string | null;
   owner_user_id: string | null;
+  /**
+   * As it was entered.
+   */
   phone: string | null;
   /**
-   * Weights: A name, B company and e-mail, C title and phone, D city.
+   * The number that `phone` stands for (E.164); null if it is none.
+   */
+  phone_e164: string | null;
+  /**
+   * See crm.contact_words.
    */
   search: Generated<string>;
   source: string | null;
@@ -68,6 +101,55 @@ export interface CrmContacts {
   website: string | null;
 }
 
+export interface CrmCustomers {
+  contact_id: string;
+  created_at: Generated<Timestamp>;
+  currency: string | null;
+  customer_id: string;
+  /**
+   * The first lead that was won with them; value and source are its.
+   */
+  lead_id: string;
+  /**
+   * The customer that answers in place of this one, since their contacts were merged.
+   */
+  merged_into: string | null;
+  source: string | null;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  value: Numeric | null;
+  version: Generated<number>;
+}
+
+export interface CrmDuplicateDismissals {
+  dismissed_at: Generated<Timestamp>;
+  /**
+   * Null for a program with an API key.
+   */
+  dismissed_by: string | null;
+  first_id: string;
+  second_id: string;
+  tenant_id: string;
+}
+
+export interface CrmDuplicatePairs {
+  first_id: string;
+  found_at: Generated<Timestamp>;
+  reasons: string[];
+  score: number;
+  second_id: string;
+  tenant_id: string;
+}
+
+export interface CrmDuplicateQueue {
+  /**
+   * Tells one change from the next: a contact that changes while it is compared stays in the queue.
+   */
+  changed_at: Generated<Timestamp>;
+  contact_id: string;
+  tenant_id: string;
+}
+
 export interface CrmIdempotencyKeys {
   actor_id: string;
   created_at: Generated<Timestamp>;
@@ -77,8 +159,385 @@ export interface CrmIdempotencyKeys {
   tenant_id: string;
 }
 
+export interface CrmImportBatches {
+  batch: number;
+  import_id: string;
+  /**
+   * Of each row its line and its cells.
+   */
+  records: string;
+  tenant_id: string;
+}
+
+export interface CrmImportErrors {
+  /**
+   * The column's header; null where it is about the whole row.
+   */
+  field: string | null;
+  import_id: string;
+  line: number;
+  place: number;
+  reason: string;
+  tenant_id: string;
+  value: string | null;
+}
+
+export interface CrmImportKeys {
+  import_id: string;
+  key_hash: Int8;
+  tenant_id: string;
+}
+
+export interface CrmImportResults {
+  /**
+   * The former values of what it changed; null if it made the contact.
+   */
+  before: Json | null;
+  contact_id: string;
+  import_id: string;
+  line: number;
+  tenant_id: string;
+  /**
+   * The contact's, as the import has left it: with another one, somebody has changed it since.
+   */
+  version: number;
+}
+
+export interface CrmImports {
+  created: Generated<number>;
+  created_at: Generated<Timestamp>;
+  /**
+   * The user, or the API key.
+   */
+  created_by: string;
+  dry_run: boolean;
+  failed: Generated<number>;
+  file_name: string | null;
+  finished_at: Timestamp | null;
+  import_id: string;
+  /**
+   * By its undoing: contacts that somebody had changed since.
+   */
+  kept: Generated<number>;
+  /**
+   * The headers, and which of them are which field.
+   */
+  mapping: Json;
+  mode: string;
+  /**
+   * The user whose contacts alone it may touch; null where it may touch all.
+   */
+  owned_by: string | null;
+  /**
+   * Who owns the contacts that it makes, where the file does not say.
+   */
+  owner_id: string | null;
+  preview: Generated<Json>;
+  /**
+   * By its undoing: contacts that it had made, and that are deleted now.
+   */
+  removed: Generated<number>;
+  /**
+   * By its undoing: contacts that have their former values again.
+   */
+  restored: Generated<number>;
+  rows_read: Generated<number>;
+  rows_total: number | null;
+  skipped: Generated<number>;
+  started_at: Timestamp | null;
+  status: string;
+  tenant_id: string;
+  /**
+   * When it last got further.
+   */
+  touched_at: Generated<Timestamp>;
+  updated: Generated<number>;
+  /**
+   * Time spent on the rows that were read; waiting does not count.
+   */
+  working_ms: Generated<number>;
+}
+
+export interface CrmInteractions {
+  /**
+   * The reviewer who is to look at it; null says any.
+   */
+  assigned_to: string | null;
+  body: string | null;
+  /**
+   * The reviewer who is at it, until claimed_until.
+   */
+  claimed_by: string | null;
+  claimed_until: Timestamp | null;
+  /**
+   * Null until a reviewer has found out whom it was with.
+   */
+  contact_id: string | null;
+  created_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  direction: string | null;
+  dismissed_at: Timestamp | null;
+  dismissed_reason: string | null;
+  duration_seconds: number | null;
+  /**
+   * Waits in the review queue. A column, because no policy keeps its index from being used.
+   */
+  in_review: Generated<boolean>;
+  interaction_id: string;
+  metadata: Generated<Json>;
+  /**
+   * What a reviewer has to find out; see rules.ts.
+   */
+  missing: Generated<string[]>;
+  /**
+   * Of a task, when it is due.
+   */
+  occurred_at: Timestamp;
+  outcome: string | null;
+  participant_email: string | null;
+  /**
+   * Who took part, as far as it was known; with address and number it is what a contact is looked for by.
+   */
+  participant_name: string | null;
+  participant_phone: string | null;
+  subject: string | null;
+  tenant_id: string;
+  type: string;
+  updated_at: Generated<Timestamp>;
+  /**
+   * Who logged it, or has to do it; null for a program with an API key.
+   */
+  user_id: string | null;
+  version: Generated<number>;
+}
+
+export interface CrmLeadRotations {
+  last_user_id: string | null;
+  rotation: string;
+  tenant_id: string;
+}
+
+export interface CrmLeads {
+  assigned_user_id: string | null;
+  contact_id: string;
+  created_at: Generated<Timestamp>;
+  currency: string | null;
+  /**
+   * Of a lead that was won, the customer that it made or added to.
+   */
+  customer_id: string | null;
+  deleted_at: Timestamp | null;
+  expected_close_at: Timestamp | null;
+  /**
+   * Since when it would have needed attention; null if it does not.
+   */
+  follow_up_since: Timestamp | null;
+  /**
+   * The task that asks its assignee for it.
+   */
+  follow_up_task_id: string | null;
+  /**
+   * The furthest that it has ever come: 1 is new, 5 negotiation, 6 won. For the funnel.
+   */
+  furthest: Generated<number>;
+  /**
+   * Its transitions, as crm.lead_transitions has them, the oldest first.
+   */
+  history: Generated<Json>;
+  is_open: Generated<boolean>;
+  /**
+   * When somebody last did something about it: an edit, a transition, an interaction with its contact.
+   */
+  last_activity_at: Generated<Timestamp>;
+  lead_id: string;
+  /**
+   * Percent: the probability, whoever or whatever says it; see rules.ts.
+   */
+  likelihood: Generated<number>;
+  lost_reason: string | null;
+  /**
+   * Percent, if a person has set it; else the status implies it.
+   */
+  probability: number | null;
+  score: Generated<number>;
+  /**
+   * Something that the score rests on has changed since. Scores and follow-up do not count as changes of the lead: its version stays.
+   */
+  score_stale: Generated<boolean>;
+  snooze_reason: string | null;
+  snoozed_until: Timestamp | null;
+  source: string | null;
+  status: Generated<string>;
+  status_since: Generated<Timestamp>;
+  tenant_id: string;
+  title: string;
+  updated_at: Generated<Timestamp>;
+  value: Numeric | null;
+  /**
+   * The value in hundredths, -1 without one: for orders and filters.
+   */
+  value_cents: Generated<Int8>;
+  version: Generated<number>;
+}
+
+export interface CrmLeadSettings {
+  settings: Json;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  /**
+   * Counts from 1, which is the version without a row.
+   */
+  version: number;
+}
+
+export interface CrmLeadStates {
+  assigned_user_id: string | null;
+  currency: string | null;
+  lead_id: string;
+  likelihood: number;
+  number: Generated<Int8>;
+  status: string;
+  status_since: Timestamp;
+  tenant_id: string;
+  valid_from: Timestamp;
+  valid_to: Timestamp | null;
+  value: Numeric | null;
+}
+
+export interface CrmLeadTransitions {
+  at: Timestamp;
+  from_status: string | null;
+  /**
+   * How long it was in from_status, in milliseconds.
+   */
+  lasted_ms: Int8 | null;
+  lead_id: string;
+  note: string | null;
+  number: number;
+  reason: string | null;
+  tenant_id: string;
+  to_status: string;
+  /**
+   * Null for a program with an API key.
+   */
+  user_id: string | null;
+}
+
+export interface CrmMergedRows {
+  /**
+   * The contact that it belonged to.
+   */
+  former_id: string | null;
+  /**
+   * `source`: a contact that was merged; `dismissal`: `row_id` became known as another person than the target; else a row of that name.
+   */
+  kind: string;
+  merge_id: string;
+  row_id: string;
+  tenant_id: string;
+}
+
+export interface CrmMerges {
+  /**
+   * By field of the target that the merge changed: its values before and after it.
+   */
+  changed: Json;
+  merge_id: string;
+  merged_at: Generated<Timestamp>;
+  /**
+   * Null for a program with an API key.
+   */
+  merged_by: string | null;
+  source_ids: string[];
+  target_id: string;
+  tenant_id: string;
+  undone_at: Timestamp | null;
+}
+
+export interface CrmWords {
+  /**
+   * Hashes of what is left of the word without some of its letters.
+   */
+  near: number[];
+  tenant_id: string;
+  word: string;
+}
+
+export interface IdentityTenants {
+  /**
+   * ISO 3166-1: where phone numbers without a prefix are from.
+   */
+  country: string | null;
+  created_at: Generated<Timestamp>;
+  currency: string | null;
+  name: string;
+  /**
+   * Roles that must have a second factor.
+   */
+  require_totp: Generated<string[]>;
+  /**
+   * Grows whenever permission_overrides change: whoever remembers them knows by it whether they hold.
+   */
+  rules_version: Generated<number>;
+  /**
+   * Named at sign-in, unique among all tenants.
+   */
+  slug: string;
+  tenant_id: string;
+  /**
+   * IANA name: where the days of reports begin.
+   */
+  time_zone: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  version: Generated<number>;
+}
+
+export interface IdentityUsers {
+  created_at: Generated<Timestamp>;
+  /**
+   * Lower case; citext is not leakproof, so no index under RLS.
+   */
+  email: string;
+  full_name: string;
+  /**
+   * bcrypt ($2b$); null until an invitation is accepted.
+   */
+  password_hash: string | null;
+  /**
+   * Grows with every new password, unlike password_hash, which is also renewed when hashes get costlier.
+   */
+  password_version: Generated<number>;
+  role: string;
+  status: Generated<string>;
+  tenant_id: string;
+  updated_at: Generated<Timestamp>;
+  user_id: string;
+  version: Generated<number>;
+}
+
 export interface DB {
   "crm.audit_log": CrmAuditLog;
+  "crm.contact_fields": CrmContactFields;
   "crm.contacts": CrmContacts;
+  "crm.customers": CrmCustomers;
+  "crm.duplicate_dismissals": CrmDuplicateDismissals;
+  "crm.duplicate_pairs": CrmDuplicatePairs;
+  "crm.duplicate_queue": CrmDuplicateQueue;
   "crm.idempotency_keys": CrmIdempotencyKeys;
+  "crm.import_batches": CrmImportBatches;
+  "crm.import_errors": CrmImportErrors;
+  "crm.import_keys": CrmImportKeys;
+  "crm.import_results": CrmImportResults;
+  "crm.imports": CrmImports;
+  "crm.interactions": CrmInteractions;
+  "crm.lead_rotations": CrmLeadRotations;
+  "crm.lead_settings": CrmLeadSettings;
+  "crm.lead_states": CrmLeadStates;
+  "crm.lead_transitions": CrmLeadTransitions;
+  "crm.leads": CrmLeads;
+  "crm.merged_rows": CrmMergedRows;
+  "crm.merges": CrmMerges;
+  "crm.words": CrmWords;
+  "identity.tenants": IdentityTenants;
+  "identity.users": IdentityUsers;
 }

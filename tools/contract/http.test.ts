@@ -209,7 +209,7 @@ describe.each([
     const requestId = `trace-${Bun.randomUUIDv7()}`;
     const trace = crypto.getRandomValues(new Uint8Array(16)).toHex();
     const { accessToken } = (await services.newTenant()).admin;
-    await send("GET", "/v1/contacts", {
+    await send("GET", "/v1/contacts/search?q=ada", {
       authorization: `Bearer ${accessToken}`,
       "x-request-id": requestId,
       traceparent: `00-${trace}-00f067aa0ba902b7-01`,
@@ -217,7 +217,14 @@ describe.each([
     const lines = services.log.filter((line) => line.includes(requestId)).map(loggedLine);
     expect(lines).toMatchObject([
       { service: "user-svc", procedure: "user.v1.UserService/ValidateToken", traceId: trace },
-      { service: "crm-svc", method: "GET", route: "/v1/contacts", status: 200, traceId: trace },
+      // Not /v1/contacts/:id, which matches too.
+      {
+        service: "crm-svc",
+        method: "GET",
+        route: "/v1/contacts/search",
+        status: 200,
+        traceId: trace,
+      },
     ]);
   });
 });

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -8,19 +9,41 @@ export interface ServiceProcess {
   readonly port: number;
   readonly url: string;
   /** Resolves when the signal is sent; for SIGKILL, when the process has ended. */
-  signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void>;
+  signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): Promise<void>;
+  /** Resolves with the exit code, when the process has ended. */
+  readonly ended: Promise<number>;
+  /** Every line that it has logged. */
+  readonly log: readonly string[];
+}
+
+/** Folder of the executables that are tested instead of the sources (`SERVICES=compiled npm test`). */
+export const COMPILED = process.env["SERVICES_DIRECTORY"];
+
+/** Nobody in particular, on every Linux. */
+const NOBODY = 65_534;
+
+/** Runs a source, or the executable of that name, as an ordinary user whoever runs the tests. */
+export function commandOf(name: string, source: string): string[] {
+  if (COMPILED === undefined) return [process.execPath, source];
+  const executable = join(COMPILED, name);
+  if (process.getuid?.() !== 0) return [executable];
+  return ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", executable];
 }
 
 /**
- * Starts a service from its source and resolves once it listens. Throws what it has written if it
- * ends before. To be killed in `afterAll`; it also ends when this process does.
+ * Starts a service, from its source or compiled, and resolves once it listens. Throws what it has
+ * written if it ends before. To be killed in `afterAll`; it also ends when this process does.
+ *
+ * @param lines is where what it logs is put.
  */
 export async function startProcess(
   name: "user-svc" | "crm-svc",
   environment: Readonly<Record<string, string>>,
+  lines: string[] = [],
 ): Promise<ServiceProcess> {
   const main = fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url));
-  const child = Bun.spawn([process.execPath, main], {
+  const child = Bun.spawn(commandOf(name, main), {
+    ...(COMPILED !== undefined && { cwd: COMPILED }),
     env: { PATH: process.env["PATH"] ?? "", ...environment },
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -28,7 +51,6 @@ export async function startProcess(
   const { promise: listening, resolve, reject } = Promise.withResolvers<number>();
   // Read to its end, or the process would come to wait for us.
   const read = async (): Promise<void> => {
-    const lines: string[] = [];
     for await (const line of createInterface({ input: Readable.from(child.stdout) })) {
       lines.push(line);
       const port = /"event":"listening","port":(\d+)/.exec(line)?.[1];
@@ -36,7 +58,7 @@ export async function startProcess(
     }
     reject(new Error(`${name} ended:\n${lines.join("\n")}`));
   };
-  read().catch(reject);
+  const wholeLog = read().catch(reject);
   const port = await listening;
   return {
     port,
@@ -45,5 +67,7 @@ export async function startProcess(
       child.kill(name);
       if (name === "SIGKILL") await child.exited;
     },
+    ended: wholeLog.then(() => child.exited),
+    log: lines,
   };
 }

@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { readConfig } from "@crm/platform/config";
 import { inProcessStore } from "@crm/platform/keyvalue";
 import { openLog } from "@crm/platform/log";
-import { startService } from "@crm/platform/service";
+import { type RunningService, type ServiceParts, startService } from "@crm/platform/service";
 import { crmService } from "../../crm-svc/src/app.ts";
 import { crmConfig } from "../../crm-svc/src/config.ts";
 import { userService } from "../../user-svc/src/app.ts";
@@ -12,6 +13,7 @@ import { withClient } from "../local/database.ts";
 import { type TestDatabase, testDatabase } from "./database.ts";
 import { type PlantedSecrets, plantedSecrets } from "./planted.ts";
 import { testRedisUrl } from "./redis.ts";
+import { COMPILED, startProcess } from "./service-process.ts";
 
 export type Role = "admin" | "manager" | "sales" | "marketing";
 export type Session = ReturnType<typeof sessionSchema.parse>;
@@ -30,11 +32,21 @@ export interface TestTenant {
   addUser(role: Role): Promise<Session>;
 }
 
+/** What a service answers to. */
+export interface Served {
+  readonly service: "user" | "crm";
+  /** As Hono knows them; those of the method `ALL` are middleware. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
+  readonly methods: readonly DescMethod[];
+}
+
 /** Both services, on ports of their own and a database of their own. */
 export interface TestServices {
   readonly userUrl: string;
   readonly crmUrl: string;
   readonly database: TestDatabase;
+  /** Of both services. */
+  readonly served: readonly Served[];
   /** The private key (PEM) that signs access tokens. */
   readonly signingKey: string;
   /** Every line that the services have logged. */
@@ -50,6 +62,9 @@ export interface TestServices {
  * Starts user-svc and crm-svc in this process, as they are deployed but for the cost of a password's
  * hash. Where no Redis is installed, they share a store in this process instead.
  *
+ * With `SERVICES=compiled npm test`, their executables are started instead, which need Redis and do not
+ * tell what they have `served`.
+ *
  * @param environment is added to that of both.
  */
 export async function startServices(
@@ -58,6 +73,7 @@ export async function startServices(
   const database = await testDatabase();
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const signingKey = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const served: Served[] = [];
   const log: string[] = [];
   const secrets = plantedSecrets();
   secrets.plant({ password: PASSWORD });
@@ -88,30 +104,38 @@ export async function startServices(
     BCRYPT_COST: "4",
     ...environment,
   };
-  const userEnvironment = readConfig(userConfig, userSettings);
-  const user = await startService({
-    name: "user-svc",
-    config: userEnvironment,
-    log: openLog("user-svc", "debug", destination),
-    build: (foundation: Parameters<typeof userService>[1]) =>
-      userService(userEnvironment, { ...foundation, ...stand }),
-  });
+  const startUser = async (): Promise<RunningService> => {
+    const config = readConfig(userConfig, userSettings);
+    return startService({
+      name: "user-svc",
+      config,
+      log: openLog("user-svc", "debug", destination),
+      build: async (foundation: Parameters<typeof userService>[1]) =>
+        noted(served, "user", await userService(config, { ...foundation, ...stand })),
+    });
+  };
+  const user = await (COMPILED ? startExecutable("user-svc", userSettings, log) : startUser());
   const userUrl = `http://127.0.0.1:${user.port}`;
 
-  const crmEnvironment = readConfig(crmConfig, { ...shared, USER_SVC_URL: userUrl });
-  const crm = await startService({
-    name: "crm-svc",
-    config: crmEnvironment,
-    log: openLog("crm-svc", "debug", destination),
-    build: (foundation: Parameters<typeof crmService>[1]) =>
-      crmService(crmEnvironment, { ...foundation, ...stand }),
-  });
+  const crmSettings = { ...shared, USER_SVC_URL: userUrl };
+  const startCrm = async (): Promise<RunningService> => {
+    const config = readConfig(crmConfig, crmSettings);
+    return startService({
+      name: "crm-svc",
+      config,
+      log: openLog("crm-svc", "debug", destination),
+      build: async (foundation: Parameters<typeof crmService>[1]) =>
+        noted(served, "crm", await crmService(config, { ...foundation, ...stand })),
+    });
+  };
+  const crm = await (COMPILED ? startExecutable("crm-svc", crmSettings, log) : startCrm());
 
   let tenants = 0;
   return {
     userUrl,
     crmUrl: `http://127.0.0.1:${crm.port}`,
     database,
+    served,
     signingKey,
     log,
     secrets,
@@ -122,6 +146,41 @@ export async function startServices(
       await database.drop();
       const telltale = secrets.findIn(log);
       if (telltale.length > 0) throw new Error(`secrets were logged:\n${telltale.join("\n")}`);
+    },
+  };
+}
+
+async function startExecutable(
+  name: "user-svc" | "crm-svc",
+  settings: Readonly<Record<string, string | undefined>>,
+  log: string[],
+): Promise<RunningService> {
+  const set = Object.entries({ LOG_LEVEL: "debug", ...settings }).flatMap(([variable, value]) =>
+    value === undefined ? [] : [[variable, value] as const],
+  );
+  const { port, signal, ended } = await startProcess(name, Object.fromEntries(set), log);
+  return {
+    port,
+    async stop() {
+      await signal("SIGTERM");
+      const code = await ended;
+      if (code !== 0) throw new Error(`${name} ended with ${code}`);
+    },
+  };
+}
+
+/** The same parts, which note what they serve when they are put to use. */
+function noted<Services>(
+  served: Served[],
+  service: Served["service"],
+  parts: ServiceParts<Services>,
+): ServiceParts<Services> {
+  return {
+    ...parts,
+    routes(app) {
+      parts.routes(app);
+      const methods = parts.bindings.map(({ method }) => method);
+      served.push({ service, routes: app.routes, methods });
     },
   };
 }

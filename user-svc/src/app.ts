@@ -1,5 +1,7 @@
+import { migrationsApplied } from "@crm/platform/applied-migrations";
 import { cursors } from "@crm/platform/pages";
 import type { Foundation, ServiceParts } from "@crm/platform/service";
+import { sqlFileNames } from "@crm/platform/sql-files" with { type: "macro" };
 import { apiKeyRoutes } from "./api-keys/routes.ts";
 import { apiKeyBindings } from "./api-keys/rpc.ts";
 import { auditRoutes } from "./audit/routes.ts";
@@ -11,6 +13,7 @@ import { accessTokens } from "./auth/tokens.ts";
 import type { UserConfig } from "./config.ts";
 import { authenticator } from "./credentials/authenticate.ts";
 import { credentialBindings } from "./credentials/rpc.ts";
+import { documentation } from "./documentation.ts";
 import { mailer } from "./mail.ts";
 import { roleRoutes } from "./roles/routes.ts";
 import { roleBindings } from "./roles/rpc.ts";
@@ -48,6 +51,7 @@ export async function userService(
       refreshTokenDays: config.REFRESH_TOKEN_DAYS,
       cursors: cursors(config.CURSOR_SECRET),
       encryptionSecret: config.ENCRYPTION_SECRET,
+      idempotencySecret: config.ENCRYPTION_SECRET,
       authenticate: counted(metrics, authenticator({ tokens, database, log })),
     },
     routes(app) {
@@ -67,7 +71,8 @@ export async function userService(
       ...apiKeyBindings,
       ...auditBindings,
     ],
-    dependencies: {},
+    documentation,
+    dependencies: { migrations: migrationsApplied(database, { identity: sqlFileNames("user") }) },
     stop: () => securityEvents.flush(),
   };
 }

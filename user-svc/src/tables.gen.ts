@@ -72,15 +72,21 @@ export interface IdentityDefaultPermissions {
 }
 
 export interface IdentityIdempotencyKeys {
+  /**
+   * The user or API key; all zeros for who was not signed in.
+   */
   actor_id: string;
   created_at: Generated<Timestamp>;
   /**
    * SHA-256 of the key that the client sent.
    */
   key: string;
+  /**
+   * Of the whole request, under a secret of the service: nothing in it can be guessed by this.
+   */
   request_hash: Buffer;
   /**
-   * JSON; where it holds a secret, sealed under the key, which is nowhere.
+   * JSON; where it holds a secret, sealed under the whole request, which is nowhere.
    */
   response: string;
   tenant_id: string;
@@ -127,6 +133,12 @@ export interface IdentityRefreshTokens {
    */
   token_hash: Buffer;
   used_at: Timestamp | null;
+}
+
+export interface IdentityRoleVersions {
+  role: string;
+  tenant_id: string;
+  version: number;
 }
 
 export interface IdentitySecondFactors {
@@ -245,6 +257,7 @@ export interface DB {
   "identity.permission_overrides": IdentityPermissionOverrides;
   "identity.recovery_codes": IdentityRecoveryCodes;
   "identity.refresh_tokens": IdentityRefreshTokens;
+  "identity.role_versions": IdentityRoleVersions;
   "identity.second_factors": IdentitySecondFactors;
   "identity.security_events": IdentitySecurityEvents;
   "identity.sessions": IdentitySessions;

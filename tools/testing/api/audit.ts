@@ -1,5 +1,6 @@
+import { auditPage } from "@crm/platform/audit-log";
+import { CrmService } from "@crm/proto/crm/v1/crm_pb";
 import { UserService } from "@crm/proto/user/v1/user_pb";
-import { auditPage } from "../../../user-svc/src/audit/schema.ts";
 import { type ApiOperation, withQuery } from "./operation.ts";
 
 /** Input: `entity`, `entityId`, `actorId`, `action`, `from`, `to`, `limit`, `cursor`. */
@@ -8,4 +9,11 @@ export const listAudit: ApiOperation<ReturnType<typeof auditPage.parse>> = {
   method: UserService.method.listAuditEntries,
   rest: (query) => ({ method: "GET", path: withQuery("/v1/audit", query) }),
   value: auditPage,
+};
+
+/** The same of what crm-svc keeps. */
+export const listCrmAudit: ApiOperation<ReturnType<typeof auditPage.parse>> = {
+  ...listAudit,
+  service: "crm",
+  method: CrmService.method.listAuditEntries,
 };

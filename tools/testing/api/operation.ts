@@ -1,4 +1,11 @@
-import type { DescMessage, DescMethodUnary, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  JsonObject,
+  JsonValue,
+} from "@bufbuild/protobuf";
 
 /** A request as the REST contract writes it. */
 export interface RestRequest {
@@ -7,6 +14,8 @@ export interface RestRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** A body that is no JSON; `headers` say what it is. */
+  readonly content?: string;
 }
 
 /**
@@ -15,11 +24,21 @@ export interface RestRequest {
  */
 export interface ApiOperation<Value> {
   readonly service: "user" | "crm";
-  readonly method: DescMethodUnary<DescMessage, DescMessage>;
+  readonly method:
+    | DescMethodUnary<DescMessage, DescMessage>
+    | DescMethodServerStreaming<DescMessage, DescMessage>
+    | DescMethodClientStreaming<DescMessage, DescMessage>;
   /** Null where only other services ask. */
   readonly rest: ((input: JsonObject) => RestRequest) | null;
   /** The request message as proto JSON; without it, the input is that. */
   readonly message?: (input: JsonObject) => JsonObject;
+  /** Of a client-streaming method, all its messages. */
+  readonly messages?: (input: JsonObject) => JsonObject[];
+  /**
+   * What a stream of answers is: the text of a file, whose bytes are the messages' `chunk`s, or events,
+   * which make a list.
+   */
+  readonly stream?: "file" | "events";
   /** What REST answers, of the response message's fields; without it, all of them. */
   readonly answer?: (fields: JsonObject) => unknown;
   /** The message's field that is REST's body: `email` there is `contact.email` here. */
@@ -28,13 +47,20 @@ export interface ApiOperation<Value> {
   readonly value: { parse(raw: unknown): Value };
 }
 
-/** `/v1/contacts?limit=2`, without the parameters that are undefined. */
+/**
+ * `/v1/contacts?limit=2`, without the parameters that are undefined. A list repeats its parameter, an
+ * object's fields are `custom.size`.
+ */
 export function withQuery(path: string, parameters: JsonObject): string {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
-  const query = new URLSearchParams(
-    Object.fromEntries(given.map(([name, value]) => [name, String(value)])),
-  );
-  return given.length === 0 ? path : `${path}?${query}`;
+  const query = new URLSearchParams(Object.entries(parameters).flatMap(pairsOf));
+  return query.size === 0 ? path : `${path}?${query}`;
+}
+
+function pairsOf([name, value]: [string, JsonValue | undefined]): [string, string][] {
+  if (value === undefined) return [];
+  if (Array.isArray(value)) return value.map((item) => [name, String(item)]);
+  if (typeof value !== "object" || value === null) return [[name, String(value)]];
+  return Object.entries(value).flatMap(([inner, item]) => pairsOf([`${name}.${inner}`, item]));
 }
 
 /** The value of an operation that answers nothing: 204, an empty message. */

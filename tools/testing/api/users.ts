@@ -164,11 +164,16 @@ export const getRolePermissions: ApiOperation<Value<typeof rolePermissions>> = {
   value: rolePermissions,
 };
 
-/** Input: `role`, `permissions`. */
+/** Input: `role`, `permissions`, `expectedVersion`. */
 export const setRolePermissions: ApiOperation<Value<typeof rolePermissions>> = {
   service: "user",
   method: method.setRolePermissions,
-  rest: ({ role, ...body }) => ({ method: "PUT", path: `/v1/roles/${role}/permissions`, body }),
+  rest: ({ role, expectedVersion, ...body }) => ({
+    method: "PUT",
+    path: `/v1/roles/${role}/permissions`,
+    headers: ifMatch(expectedVersion),
+    body,
+  }),
   value: rolePermissions,
 };
 

@@ -16,11 +16,14 @@ export function openClients(urls: Urls): readonly Client[] {
     connectClient("Connect, JSON over HTTP/1.1", urls, (baseUrl) =>
       createWebTransport({ baseUrl, useBinaryFormat: false }),
     ),
-    connectClient("Connect, binary over HTTP/2", urls, (baseUrl) =>
-      createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: true }),
+    connectClient(
+      "Connect, binary over HTTP/2",
+      urls,
+      (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: true }),
+      true,
     ),
     connectClient("gRPC-Web over HTTP/1.1", urls, (baseUrl) => createGrpcWebTransport({ baseUrl })),
-    connectClient("gRPC", urls, (baseUrl) => createGrpcTransport({ baseUrl })),
+    connectClient("gRPC", urls, (baseUrl) => createGrpcTransport({ baseUrl }), true),
     grpcJsClient("gRPC by grpc-js", urls),
   ];
 }

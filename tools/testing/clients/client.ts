@@ -36,6 +36,8 @@ export type Outcome<Value> = Success<Value> | Refusal;
 export interface Client {
   readonly name: string;
   readonly kind: "REST" | "RPC";
+  /** Whether it can stream what it sends: no browser can, so neither Connect nor gRPC-Web made for one. */
+  readonly canUpload: boolean;
   call<Value>(
     operation: ApiOperation<Value>,
     input: JsonObject,

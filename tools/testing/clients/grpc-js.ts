@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { fromJson } from "@bufbuild/protobuf";
+import { fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { FAILURES } from "@crm/platform/errors";
 import { Client as Channel, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
@@ -11,7 +11,7 @@ import {
 } from "@grpc/proto-loader";
 import type { ApiOperation } from "../api/operation.ts";
 import { type Client, headersOf, requestIdOf, type Urls, urlOf } from "./client.ts";
-import { answerOf, type RpcDetails, rpcRefusal } from "./messages.ts";
+import { answerOf, type RpcDetails, rpcRefusal, streamAnswerOf } from "./messages.ts";
 
 const PROTO = join(import.meta.dir, "../../../proto");
 const TIMEOUT_MS = 10_000;
@@ -23,6 +23,8 @@ export function grpcJsClient(name: string, urls: Urls): Client {
       "user/v1/auth.proto",
       "user/v1/user.proto",
       "crm/v1/contact.proto",
+      "crm/v1/crm.proto",
+      "crm/v1/customer.proto",
       "google/rpc/error_details.proto",
       "status.proto",
     ],
@@ -34,43 +36,69 @@ export function grpcJsClient(name: string, urls: Urls): Client {
     ),
   );
 
-  function invoke(operation: ApiOperation<unknown>, message: object, metadata: Metadata) {
+  function invoke(operation: ApiOperation<unknown>, input: JsonObject, metadata: Metadata) {
+    const { method } = operation;
     const channel = channels.get(urlOf(urls, operation));
     if (channel === undefined) throw new Error("the operation's service has no channel");
-    const { path, requestSerialize, responseDeserialize } = methodOf(types, operation);
+    const { path, requestDeserialize, requestSerialize, responseDeserialize } = methodOf(
+      types,
+      operation,
+    );
+    const json = operation.messages?.(input) ?? [operation.message?.(input) ?? input];
+    const requests = json.map((message) => {
+      const bytes = toBinary(method.input, fromJson(method.input, message));
+      // As the loader's own library has it: a Struct, for one, is another object there.
+      return requestDeserialize(Buffer.from(bytes));
+    });
+    const options = { deadline: Date.now() + TIMEOUT_MS };
+    const call = [path, requestSerialize, responseDeserialize] as const;
     return new Promise<Answer>((resolve) => {
       let headers = new Metadata();
-      channel
-        .makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          message,
-          metadata,
-          { deadline: Date.now() + TIMEOUT_MS },
-          (error, answer) => resolve({ error, message: answer, headers }),
-        )
-        .on("metadata", (received: Metadata) => {
-          headers = received;
-        });
+      const received = (metadata: Metadata): void => {
+        headers = metadata;
+      };
+      const answered = (error: ServiceError | null, message?: object): void =>
+        resolve({ error, messages: message === undefined ? [] : [message], headers });
+      if (method.methodKind === "server_streaming") {
+        const messages: object[] = [];
+        channel
+          .makeServerStreamRequest(...call, requests[0] ?? {}, metadata, options)
+          .on("metadata", received)
+          .on("data", (message: object) => messages.push(message))
+          .on("error", (error: ServiceError) => resolve({ error, messages: [], headers }))
+          .on("end", () => resolve({ error: null, messages, headers }));
+      } else if (method.methodKind === "client_streaming") {
+        const stream = channel.makeClientStreamRequest(...call, metadata, options, answered);
+        stream.on("metadata", received);
+        for (const request of requests) stream.write(request);
+        stream.end();
+      } else {
+        channel
+          .makeUnaryRequest(...call, requests[0] ?? {}, metadata, options, answered)
+          .on("metadata", received);
+      }
     });
   }
 
   return {
     name,
     kind: "RPC",
+    canUpload: true,
     statusOf: (kind) => Code[FAILURES[kind].rpc],
     async call(operation, input, options = {}) {
       const metadata = new Metadata();
       for (const [key, value] of Object.entries(headersOf(options))) metadata.set(key, value);
-      const request = fromJson(operation.method.input, operation.message?.(input) ?? input);
-      const { error, message, headers } = await invoke(operation, request, metadata);
-      if (message !== undefined) {
+      const { error, messages, headers } = await invoke(operation, input, metadata);
+      if (error === null) {
         const received = headersFrom(headers);
         requestIdOf(received);
-        return { ok: true, value: answerOf(operation, message), headers: received };
+        const [message] = messages;
+        if (message === undefined) throw new Error("neither an answer nor an error came");
+        const value = operation.stream
+          ? streamAnswerOf(operation, messages)
+          : answerOf(operation, message);
+        return { ok: true, value, headers: received };
       }
-      if (error === null) throw new Error("neither an answer nor an error came");
       // A failure may come with its headers and trailers in one.
       headers.merge(error.metadata);
       return rpcRefusal(operation, {
@@ -88,7 +116,7 @@ export function grpcJsClient(name: string, urls: Urls): Client {
 
 interface Answer {
   readonly error: ServiceError | null;
-  readonly message: object | undefined;
+  readonly messages: readonly object[];
   readonly headers: Metadata;
 }
 

@@ -11,6 +11,22 @@ export function answerOf<Value>(operation: ApiOperation<Value>, message: object)
   return operation.value.parse(operation.answer ? operation.answer(fields) : fields);
 }
 
+/** The same of a stream of messages. */
+export function streamAnswerOf<Value>(
+  operation: ApiOperation<Value>,
+  messages: readonly object[],
+): Value {
+  if (operation.stream === "file") {
+    const chunks = messages.map((message): unknown => Reflect.get(message, "chunk"));
+    if (!chunks.every((chunk) => chunk instanceof Uint8Array)) throw new Error("not a file");
+    return operation.value.parse(Buffer.concat(chunks).toString());
+  }
+  const events = messages.map((message) => fieldsOf(operation.method.output, message));
+  return operation.value.parse(
+    operation.answer ? events.map((event) => operation.answer?.(event)) : events,
+  );
+}
+
 function fieldsOf(desc: DescMessage, message: object): JsonObject {
   return Object.fromEntries(
     desc.fields.map((field) => {
@@ -40,11 +56,13 @@ function fieldValue(field: DescField, value: unknown): JsonValue {
 
 /**
  * protobuf-es gives a Struct as the object that it stands for, other libraries as the message that it
- * is: with `fields`, which no object of these services has.
+ * is: with `fields`, which in these services' own objects are a list.
  */
 function structValue(struct: object): JsonObject {
   const fields: unknown = Reflect.get(struct, "fields");
-  if (typeof fields !== "object" || fields === null) return struct as JsonObject;
+  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
+    return struct as JsonObject;
+  }
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, jsonOf(value)] as const),
   );

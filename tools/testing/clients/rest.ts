@@ -1,6 +1,8 @@
 import { connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from "node:http2";
 import { text } from "node:stream/consumers";
 import { FAILURES } from "@crm/platform/errors";
+import type { ApiOperation } from "../api/operation.ts";
+import { expectConforming } from "../conformance.ts";
 import {
   type Client,
   headersOf,
@@ -81,31 +83,52 @@ export function restClient(name: string, urls: Urls, httpFor: (origin: string) =
   return {
     name,
     kind: "REST",
+    canUpload: true,
     statusOf: (kind) => String(FAILURES[kind].status),
     async call(operation, input, options = {}) {
       if (operation.rest === null) throw new Error(`${operation.method.name} is not in REST`);
       const url = urlOf(urls, operation);
-      const { method, path, body, ...request } = operation.rest(input);
+      const { method, path, body, content, ...rest } = operation.rest(input);
       const headers = {
         ...headersOf(options),
-        ...request.headers,
+        ...rest.headers,
         ...(body !== undefined && { "content-type": "application/json" }),
       };
       const carrier = carriers.get(url) ?? http1;
-      const response = await carrier.send(url + path, {
+      const request = {
         method,
         headers,
         ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
+        ...(content !== undefined && { body: content }),
+      };
+      const send = async (target: string): Promise<HttpResponse> => {
+        const received = await carrier.send(url + target, request);
+        await expectConforming(url, method, target, received);
+        return received;
+      };
+      const answer = await send(path);
+      // As fetch does by itself.
+      const location = answer.status === 301 ? answer.headers.get("location") : null;
+      const response = location === null ? answer : await send(location);
       if (response.status >= 400) return refusal(response);
       requestIdOf(response.headers);
-      const raw: unknown = response.status === 204 ? null : JSON.parse(response.body);
+      const raw = answerOf(operation, response);
       return { ok: true, value: operation.value.parse(raw), headers: response.headers };
     },
     close() {
       for (const carrier of carriers.values()) carrier.close();
     },
   };
+}
+
+function answerOf({ stream }: ApiOperation<unknown>, { status, body }: HttpResponse): unknown {
+  if (status === 204) return null;
+  if (stream === "file") return body;
+  if (stream === undefined) return JSON.parse(body);
+  return body
+    .split("\n\n")
+    .flatMap((event) => /^data: (.*)$/.exec(event)?.[1] ?? [])
+    .map((data): unknown => JSON.parse(data));
 }
 
 /** Reads a problem (RFC 9457). Throws if it has not the members of the contract. */
