@@ -100,6 +100,8 @@ describe("a word that may be meant", () => {
 
   test("differs by one error from four letters on, by two from seven", () => {
     expect(meant("tim", ["tom", "time"]).oneOff).toEqual(["time"]);
+    expect(meant("zeo", ["zoe", "leo", "eo"]).oneOff).toEqual(["zoe"]);
+    expect(meant("anna", ["ann"]).oneOff).toEqual([]);
     const { oneOff, twoOff } = meant("schmitd", [
       "schmidt",
       "schmied",

@@ -113,7 +113,7 @@ const SEARCHES: readonly (readonly [typed: string, ...found: string[]])[] = [
   ["jonathan.williamsonxstudio", "williamson"],
   ["παπαδοπουλς", "greek"],
   ["йодьл", "russian"],
-  ["tmo"],
+  ["tmo", "baker"],
   ["tob"],
   ["bakre", "baker", "bakery"],
 

@@ -21,7 +21,11 @@ export interface Term {
   readonly splits: readonly (readonly [string, string])[];
 }
 
-/** From so many letters on a word may have one error, and two: in shorter ones all would be similar. */
+/**
+ * From so many letters on a word may have one error, and two: in shorter ones all would be similar. Of
+ * three letters, two may be swapped.
+ */
+const SWAP = 3;
 const ONE_ERROR = 4;
 const TWO_ERRORS = 7;
 const MAX_SIMILAR = 15;
@@ -36,7 +40,7 @@ export function termOf(word: string, spellings: Spellings | undefined): Term {
   if (spellings === undefined) return unknownTerm(word);
   const { begun, near, within, parts } = spellings;
   const similar = near
-    .filter((other) => other.length >= ONE_ERROR)
+    .filter((other) => other.length >= ONE_ERROR || (other.length === SWAP && isAnagram(word, other)))
     .map((other) => ({ other, errors: distance(word, other) }))
     .filter(({ other, errors }) => errors > 0 && errors <= (other.length < TWO_ERRORS ? 1 : 2))
     .toSorted((a, b) => sameStart(word, b.other) - sameStart(word, a.other));
@@ -47,6 +51,10 @@ export function termOf(word: string, spellings: Spellings | undefined): Term {
       .map(({ other }) => other);
   const splits = splitsOf(word, new Set(parts));
   return { word, begun, oneOff: off(1), twoOff: off(2), within, splits };
+}
+
+function isAnagram(one: string, other: string): boolean {
+  return [...one].toSorted().join("") === [...other].toSorted().join("");
 }
 
 function sameStart(one: string, other: string): number {
