@@ -14,25 +14,40 @@ afterAll(async () => {
 const TENANTS = 2;
 const CONTACTS = 5_000;
 
-/** Enough rows, of enough tenants, that reading them all would be the dearer plan. */
-async function fill(): Promise<string> {
+/**
+ * Enough rows, of enough tenants, that reading them all would be the dearer plan; then a tenant that the
+ * statistics have not heard of, and one without contacts.
+ */
+async function fill(): Promise<{ known: string; unknown: string; empty: string }> {
   const owner = new pg.Client({ connectionString: files.ownerUrl });
   await owner.connect();
-  await owner.query(`
-    insert into identity.tenants (tenant_id, slug, name)
-    select gen_random_uuid(), 'tenant-' || n, 'Tenant' from generate_series(1, ${TENANTS}) n`);
-  await owner.query(`
-    insert into crm.contacts (tenant_id, contact_id, first_name, last_name, email, phone)
-    select tenant_id, (left(tenant_id::text, 24) || lpad(to_hex(n), 12, '0'))::uuid, 'Given',
-      'Family' || chr(97 + n / 500) || chr(97 + n % 500 / 25) || chr(97 + n % 25),
-      'p' || n || '@example.com', '0731 ' || 100000 + n
-    from identity.tenants, generate_series(1, ${CONTACTS}) n`);
+  const addTenants = async (count: number): Promise<string[]> => {
+    const { rows } = await owner.query<{ id: string }>(
+      `insert into identity.tenants (tenant_id, slug, name)
+       select id, 'tenant-' || id, 'Tenant'
+       from (select gen_random_uuid() as id from generate_series(1, $1)) ids
+       returning tenant_id as id`,
+      [count],
+    );
+    return rows.map(({ id }) => id);
+  };
+  const addContacts = async (tenants: readonly string[]): Promise<void> => {
+    await owner.query(
+      `insert into crm.contacts (tenant_id, contact_id, first_name, last_name, email, phone)
+       select id, (left(id::text, 24) || lpad(to_hex(n), 12, '0'))::uuid, 'Given',
+         'Family' || chr(97 + n / 500) || chr(97 + n % 500 / 25) || chr(97 + n % 25),
+         'p' || n || '@example.com', '0731 ' || 100000 + n
+       from unnest($1::uuid[]) id, generate_series(1, $2::integer) n`,
+      [tenants, CONTACTS],
+    );
+  };
+  const [known = "", ...others] = await addTenants(TENANTS);
+  await addContacts([known, ...others]);
   await owner.query("analyze");
-  const { rows } = await owner.query<{ tenant_id: string }>(
-    "select tenant_id from identity.tenants limit 1",
-  );
+  const [unknown = "", empty = ""] = await addTenants(2);
+  await addContacts([unknown]);
   await owner.end();
-  return rows[0]?.tenant_id ?? "";
+  return { known, unknown, empty };
 }
 
 interface Reads {
@@ -45,7 +60,7 @@ interface Reads {
 }
 
 /** What a statement, run as crm_app, finds and reads. */
-async function reads(statement: string): Promise<Reads> {
+async function reads(statement: string, tenantId = tenants.known): Promise<Reads> {
   await app.query("begin");
   await app.query("select set_config('app.tenant_id', $1, true)", [tenantId]);
   const before = await counts();
@@ -77,11 +92,14 @@ function search(query: string, filter = "{}"): string {
     null, null, null, 26)`;
 }
 
-const tenantId = await fill();
+const tenants = await fill();
 /** Contacts that are read as a sample of all. */
 const SAMPLE = 750;
 
-test("what is rare is found by the index, whole, begun or from its end", async () => {
+test.each([
+  ["", tenants.known],
+  [" of a new tenant that its statistics have not heard of", tenants.unknown],
+])("what is rare%s is found by the index, whole, begun or from its end", async (_, tenantId) => {
   for (const query of [
     "'nfamilycab'",
     "'nfamilyca':*",
@@ -89,7 +107,7 @@ test("what is rare is found by the index, whole, begun or from its end", async (
     "'p05100':*",
     "'ep77@example.com'",
   ]) {
-    const { found, byIndex, ofAll, rows } = await reads(search(query));
+    const { found, byIndex, ofAll, rows } = await reads(search(query), tenantId);
     expect({ query, byIndex, ofAll }).toEqual({ query, byIndex: 1, ofAll: 0 });
     expect(rows).toBeLessThanOrEqual(SAMPLE + found);
   }
@@ -103,6 +121,12 @@ test("what is common is found among the newest, and most rows are never read", a
   }
 });
 
+test("where nobody is, nobody is found", async () => {
+  const query =
+    "select * from crm.search_contacts('{}', 'a&b', '{a,b}', '{a&b}', null, null, null, 26)";
+  expect(await reads(query, tenants.empty)).toMatchObject({ found: 0, rows: 0 });
+});
+
 test("what is common but for the filter is found by the filter's index", async () => {
   const filter = JSON.stringify({ email: "p77@example.com" });
   const { found, ofAll, rows } = await reads(search("'ngiven'", filter));
@@ -112,7 +136,7 @@ test("what is common but for the filter is found by the filter's index", async (
 
 test("words are looked up by their indexes, not one after the other", async () => {
   await app.query("begin");
-  await app.query("select set_config('app.tenant_id', $1, true)", [tenantId]);
+  await app.query("select set_config('app.tenant_id', $1, true)", [tenants.known]);
   const { rows } = await app.query("select * from crm.spellings('{familycba,milyca}')");
   const counted = await app.query(`
     select pg_stat_get_xact_numscans('crm.words_near'::regclass)::int as near,
@@ -126,7 +150,7 @@ test("words are looked up by their indexes, not one after the other", async () =
 
 test("under the table's policy alone the words cannot be looked up: hence the function", async () => {
   await app.query("begin");
-  await app.query("select set_config('app.tenant_id', $1, true)", [tenantId]);
+  await app.query("select set_config('app.tenant_id', $1, true)", [tenants.known]);
   const { rows } = await app.query<{ "QUERY PLAN": string }>(`
     explain select * from crm.contacts where search @@ $$'nfamilycab'$$ and deleted_at is null`);
   await app.query("rollback");

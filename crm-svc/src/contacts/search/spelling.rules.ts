@@ -40,7 +40,9 @@ export function termOf(word: string, spellings: Spellings | undefined): Term {
   if (spellings === undefined) return unknownTerm(word);
   const { begun, near, within, parts } = spellings;
   const similar = near
-    .filter((other) => other.length >= ONE_ERROR || (other.length === SWAP && isAnagram(word, other)))
+    .filter(
+      (other) => other.length >= ONE_ERROR || (other.length === SWAP && isAnagram(word, other)),
+    )
     .map((other) => ({ other, errors: distance(word, other) }))
     .filter(({ other, errors }) => errors > 0 && errors <= (other.length < TWO_ERRORS ? 1 : 2))
     .toSorted((a, b) => sameStart(word, b.other) - sameStart(word, a.other));

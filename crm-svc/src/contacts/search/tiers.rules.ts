@@ -113,6 +113,8 @@ const MAX_WITHIN_OF_SEVERAL = 12;
 const MAX_WORDS_TO_CORRECT = 12;
 /** The more words, the less does it matter which of them are whole. */
 const MAX_WORDS_TO_COMPARE = 4;
+/** And of misspelled ones, where they are: more are no name, but a company or an e-mail address. */
+const MAX_WORDS_TO_PLACE = 2;
 
 /** What has all the words as they were typed, or the e-mail address or phone number. */
 export function typedSearch(
@@ -159,7 +161,8 @@ export function begunSearch(terms: readonly Term[]): Search | null {
 /** What has all the words if some are pieces of a word, or misspelled. */
 export function looseSearch(terms: readonly Term[]): Search | null {
   if (terms.length === 0 || terms.length > MAX_WORDS_TO_CORRECT) return null;
-  const places = (query: (where: string) => string) => byPlace(terms.length, query, () => "");
+  const places = (query: (where: string) => string) =>
+    terms.length > MAX_WORDS_TO_PLACE ? [query(ANYWHERE)] : byPlace(terms.length, query, () => "");
   const piece: Form = (term, where) =>
     inMiddle(
       terms.length === 1 ? term : { ...term, within: term.within.slice(0, MAX_WITHIN_OF_SEVERAL) },
