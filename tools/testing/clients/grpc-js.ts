@@ -26,9 +26,9 @@ export function grpcJsClient(name: string, urls: Urls): Client {
       "crm/v1/crm.proto",
       "crm/v1/customer.proto",
       "google/rpc/error_details.proto",
-      "status.proto",
+      "google/rpc/status.proto",
     ],
-    { longs: Number, defaults: true, includeDirs: [PROTO, import.meta.dir] },
+    { longs: Number, defaults: true, includeDirs: [PROTO] },
   );
   const channels = new Map(
     [urls.userUrl, urls.crmUrl].map(
