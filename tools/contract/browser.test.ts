@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Server } from "bun";
-import { type Browser, chromium } from "playwright-core";
-import { testChromium } from "../testing/chromium.ts";
+import type { Browser } from "playwright-core";
+import { launchChromium, testChromium } from "../testing/chromium.ts";
 import { startServices, type TestServices } from "../testing/services.ts";
 import type { PageResult, PageTask } from "./browser-page.ts";
 
-const executablePath = testChromium();
-
-describe.skipIf(executablePath === undefined)("in Chromium, a page", () => {
+describe.skipIf(testChromium() === undefined)("in Chromium, a page", () => {
   const running = new AsyncDisposableStack();
   let listed: URL;
   let unlisted: URL;
@@ -25,18 +23,7 @@ describe.skipIf(executablePath === undefined)("in Chromium, a page", () => {
     [listed, unlisted] = [serve(), serve()];
     services = await startServices({ CORS_ORIGINS: listed.origin });
     running.defer(() => services.stop());
-    browser = await chromium.launch({
-      ...(executablePath !== undefined && { executablePath }),
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    });
+    browser = await launchChromium();
     running.defer(() => browser.close());
   }, 60_000);
 
