@@ -115,6 +115,8 @@ for (const name of PAGES) {
         PATH,
         HOME: process.env["HOME"] ?? clone,
         LANG: "C.UTF-8",
+        // Saves a fifth of the 12 s of processor time that Go takes to compile all for the first time.
+        GOGC: "off",
         // What a page does not install is not to come from somewhere else.
         npm_config_offline: "true",
         npm_config_update_notifier: "false",
