@@ -1,5 +1,4 @@
 import { afterAll, expect, test } from "bun:test";
-import { withClient } from "../../../tools/local/database.ts";
 import { listCrmAudit } from "../../../tools/testing/api/audit.ts";
 import { createContact, getContact } from "../../../tools/testing/api/contacts.ts";
 import {
@@ -15,6 +14,7 @@ import { deleteUser } from "../../../tools/testing/api/users.ts";
 import { expectCleanLog } from "../../../tools/testing/cases.ts";
 import { openClients } from "../../../tools/testing/clients/all.ts";
 import { startServices } from "../../../tools/testing/services.ts";
+import { expectAgreement } from "./agreement.fixtures.ts";
 
 const AT_ONCE = 50;
 
@@ -75,7 +75,7 @@ test.each([[true], [false]])(
     expect(transitions.at(-1)?.at).toBe(lead.statusSince);
     const { items } = await get(listCrmAudit, { entity: "lead", entityId: id });
     expect(items.map(({ action }) => action)).toEqual(["transitioned", "created"]);
-    await expectAgreement(id);
+    await expectAgreement(services.database.ownerUrl, id);
   },
 );
 
@@ -93,7 +93,7 @@ test("50 conversions of two leads of a contact make one customer", async () => {
     });
     const { items } = await get(listCrmAudit, { entity: "lead", entityId: id });
     expect(items.map(({ action }) => action)).toEqual(["converted", "created"]);
-    await expectAgreement(id);
+    await expectAgreement(services.database.ownerUrl, id);
   }
   const { items } = await get(listCrmAudit, { entity: "customer", entityId: customer?.id ?? "" });
   expect(items.map(({ action }) => action)).toEqual(["created"]);
@@ -136,28 +136,3 @@ test("leads that come at once go round exactly, by rule and past who is disabled
 });
 
 test("nothing of it was a bug, and the log holds no secret", () => expectCleanLog(services));
-
-/** The row's history, the rows of it, and the states that the pipeline reads tell the same. */
-async function expectAgreement(id: string): Promise<void> {
-  await withClient(services.database.ownerUrl, async (client) => {
-    const { rows } = await client.query<{ agree: boolean; current: number; gaps: number }>(
-      `select
-         (select jsonb_agg(jsonb_build_object('number', number, 'from', from_status, 'to', to_status,
-            'seconds', (lasted_ms / 1000.0)::float8, 'at', at) order by number)
-          from crm.lead_transitions t where t.lead_id = l.lead_id)
-         = (select jsonb_agg(jsonb_build_object('number', e -> 'number', 'from', e -> 'from',
-              'to', e -> 'to', 'seconds', (e ->> 'lastedSeconds')::float8,
-              'at', (e ->> 'at')::timestamptz) order by (e ->> 'number')::int)
-            from jsonb_array_elements(l.history) e) as agree,
-         (select count(*)::int from crm.lead_states s
-          where s.lead_id = l.lead_id and valid_to is null and s.status = l.status) as current,
-         (select count(*)::int from (
-            select valid_to, lead(valid_from) over (order by number) as next
-            from crm.lead_states s where s.lead_id = l.lead_id) spans
-          where valid_to <> next) as gaps
-       from crm.leads l where lead_id = $1`,
-      [id],
-    );
-    expect(rows).toEqual([{ agree: true, current: 1, gaps: 0 }]);
-  });
-}
