@@ -30,7 +30,13 @@ export async function statementsOf(
     built("timeline", (db) => {
       const visible = { interactionsOf: "everybody's", leadsOf: "everybody's" } as const;
       const filter = { ...wanted(types), from: undefined, to: undefined };
-      return listTimeline(db, { tenantId, contactId, visible }, filter, 25, undefined);
+      return listTimeline(
+        db,
+        { tenantId, contactId, ownedBy: null, visible },
+        filter,
+        25,
+        undefined,
+      );
     });
   const report = (groupBy: GroupBy) =>
     built(`report by ${groupBy}`, (db) =>

@@ -2,7 +2,6 @@ import type { Actor } from "@crm/platform/context";
 import { notFound } from "@crm/platform/errors";
 import { cutPage } from "@crm/platform/pages";
 import { z } from "zod";
-import { findContact, findSuccessorId } from "../contacts/queries.ts";
 import { read } from "../services.ts";
 import { listTimeline, type Visible } from "./queries.ts";
 import { wanted } from "./rules.ts";
@@ -23,22 +22,17 @@ export const getTimeline = read({
   async run({ context, db, actor, ownerOnly }, { id, type, from, to, limit, cursor }) {
     const { cursors } = context.services;
     const { tenantId } = actor;
-    const reach = { tenantId, ownedBy: ownerOnly };
-    const contactId =
-      (await findContact(db, reach, id))?.id ?? (await findSuccessorId(db, tenantId, id));
-    if (contactId === null) throw notFound("contact");
-    if (contactId !== id && (await findContact(db, reach, contactId)) === null) {
-      throw notFound("contact");
-    }
     const filter = { ...wanted(type), from, to };
     const visible = {
       interactionsOf: visibleTo(actor, "interactions:read"),
       leadsOf: visibleTo(actor, "leads:read"),
     };
-    const list = ["contacts.timeline", tenantId, contactId, filter, visible];
+    const list = ["contacts.timeline", tenantId, id, filter, visible];
     const last = cursors.open(list, cursor, position);
     const after = last && { at: last[0], id: last[1] };
-    const rows = await listTimeline(db, { tenantId, contactId, visible }, filter, limit, after);
+    const of = { tenantId, contactId: id, ownedBy: ownerOnly, visible };
+    const rows = await listTimeline(db, of, filter, limit, after);
+    if (rows === null) throw notFound("contact");
     return cutPage(rows, limit, (entry) => cursors.seal(list, [entry.at, entry.id]));
   },
 });

@@ -9,8 +9,10 @@ export type Visible = "everybody's" | "nobody's" | { readonly userId: string };
 
 export interface TimelineOf {
   readonly tenantId: string;
-  /** Not one that is part of another. */
+  /** If it is part of another contact, that one's entries are meant. */
   readonly contactId: string;
+  /** Whose contact it must be; null says anybody's. */
+  readonly ownedBy: string | null;
   readonly visible: { readonly interactionsOf: Visible; readonly leadsOf: Visible };
 }
 
@@ -23,6 +25,15 @@ export interface TimelineFilter extends Wanted {
 interface Position {
   readonly at: string;
   readonly id: string;
+}
+
+/** The contact is there, but no entry. */
+interface NoRow {
+  readonly id: null;
+}
+
+interface NoInteraction {
+  readonly interaction_id: null;
 }
 
 interface EntryRow {
@@ -42,9 +53,10 @@ const WHOLE = ["created", "deleted", "restored", "merged_away"];
 const MERGES = ["merged", "merged_away", "merge_undone"];
 
 /**
- * A contact's entries, newest first, one more than `limit`. Each source gives at most that many, by an
- * index that has its entries in this order, so it does not matter how many there are. Entries of equal
- * times are in the order of their ids, which are unique among all sources.
+ * A contact's entries, newest first, one more than `limit`; null if there is no such contact within reach.
+ * Each source gives at most that many, by an index that has its entries in this order, so it does not
+ * matter how many there are. Entries of equal times are in the order of their ids, which are unique among
+ * all sources.
  */
 export async function listTimeline(
   db: Kysely<DB>,
@@ -52,20 +64,31 @@ export async function listTimeline(
   filter: TimelineFilter,
   limit: number,
   after: Position | undefined,
-): Promise<TimelineEntry[]> {
-  const sources = sourcesOf(of, filter, limit + 1, after);
-  if (sources.length === 0) return [];
+): Promise<TimelineEntry[] | null> {
+  const { tenantId, contactId, ownedBy } = of;
+  const sources = [NOTHING, ...sourcesOf(of, filter, limit + 1, after)];
   const interactionFields = sql.join(
     interactionColumns.map((column) => sql.ref(`interaction.${column}`)),
   );
-  const { rows } = await sql<EntryRow & (InteractionRow | { readonly interaction_id: null })>`
-    with recursive person (id) as (
-      select ${of.contactId}::uuid
+  const { rows } = await sql<NoRow | (EntryRow & (InteractionRow | NoInteraction))>`
+    with recursive chain as (
+      select contact_id, merged_into, deleted_at, owner_user_id from crm.contacts
+      where tenant_id = ${tenantId}::uuid and contact_id = ${contactId}::uuid
+      union
+      select next.contact_id, next.merged_into, next.deleted_at, next.owner_user_id
+      from chain join crm.contacts next
+        on next.tenant_id = ${tenantId}::uuid and next.contact_id = chain.merged_into
+    ), target as materialized (
+      select contact_id as id from chain
+      where merged_into is null and deleted_at is null
+        and ${ownedBy === null ? sql`true` : sql`owner_user_id = ${ownedBy}::uuid`}
+    ), person as (
+      select id from target
       union
       select source.contact_id
       from person join crm.contacts source
-        on source.tenant_id = ${of.tenantId}::uuid and source.merged_into = person.id
-    ), entry as (
+        on source.tenant_id = ${tenantId}::uuid and source.merged_into = person.id
+    ), entry as materialized (
       select * from (${sql.join(sources, sql` union all `)}) as entries
       order by at desc, id desc
       limit ${limit + 1}::integer
@@ -73,29 +96,44 @@ export async function listTimeline(
     select entry.at, entry.id, entry.kind, entry.action,
       -- An API key is no user.
       (select users.user_id from identity.users
-       where users.tenant_id = ${of.tenantId}::uuid and users.user_id = entry.user_id)
+       where users.tenant_id = ${tenantId}::uuid and users.user_id = entry.user_id)
       as entry_user_id, entry.contact_id as entry_contact_id, entry.lead_id, entry.before, entry.after,
       ${interactionFields}
-    from entry left join crm.interactions interaction
-      on interaction.tenant_id = ${of.tenantId}::uuid and interaction.interaction_id = entry.id
+    from target left join entry on true left join crm.interactions interaction
+      on interaction.tenant_id = ${tenantId}::uuid and interaction.interaction_id = entry.id
       and entry.kind = 'interaction'
     order by entry.at desc, entry.id desc`.execute(db);
-  return rows.map((row) => ({
-    id: row.id,
-    at: row.at.toISOString(),
-    kind: row.kind,
-    action: row.action,
-    userId: row.entry_user_id,
-    contactId: row.entry_contact_id,
-    leadId: row.lead_id,
-    before: row.before,
-    after: row.after,
-    interaction: row.interaction_id === null ? null : interactionOf(row),
-  }));
+  if (rows.length === 0) return null;
+  return rows.flatMap((row) =>
+    row.id === null
+      ? []
+      : {
+          id: row.id,
+          at: row.at.toISOString(),
+          kind: row.kind,
+          action: row.action,
+          userId: row.entry_user_id,
+          contactId: row.entry_contact_id,
+          leadId: row.lead_id,
+          before: row.before,
+          after: row.after,
+          interaction: row.interaction_id === null ? null : interactionOf(row),
+        },
+  );
 }
 
+/** What a source's entries are made of; of no source at all there are none. */
+const NOTHING = sql`
+  (select null::timestamptz as at, null::uuid as id, null::text as kind, null::text as action,
+     null::uuid as user_id, null::uuid as contact_id, null::uuid as lead_id, null::jsonb as before,
+     null::jsonb as after
+   where false)`;
+
+/** The contact that was found in place of the one that was asked for. */
+const TARGET = sql`(select id from target)`;
+
 function sourcesOf(
-  { tenantId, contactId, visible }: TimelineOf,
+  { tenantId, visible }: TimelineOf,
   { kinds, interactionTypes, from, to }: TimelineFilter,
   most: number,
   after: Position | undefined,
@@ -120,7 +158,7 @@ function sourcesOf(
       (select occurred_at as at, interaction_id as id, 'interaction' as kind, type as action, user_id,
          contact_id, null::uuid as lead_id, null::jsonb as before, null::jsonb as after
        from crm.interactions
-       where tenant_id = ${tenantId}::uuid and contact_id = ${contactId}::uuid
+       where tenant_id = ${tenantId}::uuid and contact_id = ${TARGET}
          and deleted_at is null and ${ownedBy("user_id", interactionsOf)} and ${type}
          and ${within("occurred_at", "interaction_id")}
        ${newest("occurred_at", "interaction_id")})`;
@@ -164,7 +202,7 @@ function sourcesOf(
           change.action, change.actor_id as user_id, owner.id as contact_id, null::uuid as lead_id,
           ${part("before")}, ${part("after")}`,
         // The contact that it went into tells of the merge already.
-        sql`${only} and not (action = 'merged_away' and owner.id <> ${contactId}::uuid)`,
+        sql`${only} and not (action = 'merged_away' and owner.id <> ${TARGET})`,
       ),
     );
   }
@@ -180,10 +218,10 @@ function sourcesOf(
       changes(
         "lead",
         sql`(select lead_id as id from crm.leads
-          where tenant_id = ${tenantId}::uuid and contact_id = ${contactId}::uuid
+          where tenant_id = ${tenantId}::uuid and contact_id = ${TARGET}
             and ${ownedBy("assigned_user_id", leadsOf)}) as owner`,
         sql`case when change.action = 'converted' then 'conversion' else 'lead' end as kind,
-          change.action, change.actor_id as user_id, ${contactId}::uuid as contact_id, owner.id as lead_id,
+          change.action, change.actor_id as user_id, ${TARGET} as contact_id, owner.id as lead_id,
           ${part("before")}, ${part("after")}`,
         only,
       ),
