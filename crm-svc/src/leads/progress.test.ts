@@ -80,6 +80,7 @@ await describeForEveryClient(services, (world) => {
         status: "won",
         probability: 100,
         customerId: customer.id,
+        score: (await world.get(getLeadScore, { id })).score,
       });
     }
     const closed = await world.call(updateLead, { id: first.id, lead: { probability: 5 } });

@@ -10,6 +10,7 @@ import type { DB } from "../../tables.gen.ts";
 import { findLead, lockLead, type Reach } from "../queries.ts";
 import { changeEntry, current } from "../refusals.ts";
 import type { Lead } from "../schema.ts";
+import { scored } from "../score/keep.ts";
 import { moveLead } from "../transitions/queries.ts";
 import { holdContactForChange } from "./queries.ts";
 import { convertInput } from "./schema.ts";
@@ -40,13 +41,14 @@ export const convertLead = write({
 
     const known = await findCustomerOf(db, tenantId, lead.contactId);
     const output = known ?? (await insertCustomer(db, tenantId, lead));
-    const won = await moveLead(db, tenantId, id, {
+    const moved = await moveLead(db, tenantId, id, {
       to: "won",
       reason: null,
       note: null,
       userId: actor.kind === "user" ? actor.userId : null,
       customerId: output.id,
     });
+    const won = await scored(db, tenantId, moved);
     const converted = changeEntry("converted", lead, won);
     const made: AuditEntry = {
       entity: "customer",
