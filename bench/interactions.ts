@@ -1,11 +1,11 @@
-import { withClient } from "../tools/local/database.ts";
-import { say } from "../tools/local/terminal.ts";
 import type { Benchmark, Row } from "./benchmark.ts";
 import type { Environment } from "./environment.ts";
 import { fillInteractions } from "./interactions/data.ts";
 import { type Statement, statementsOf } from "./interactions/statements.ts";
+import { fillLeads } from "./leads/data.ts";
 import type { Job } from "./load/generator.ts";
 import { startGenerator } from "./load/start.ts";
+import { showPlans } from "./plans.ts";
 import { type Contender, contender, medians, ratios, runRounds } from "./rounds.ts";
 import type { Server } from "./server.ts";
 import { makeTenant } from "./tenant.ts";
@@ -14,6 +14,7 @@ import { underLoad } from "./under-load.ts";
 const INTERACTIONS = Number(process.env["BENCH_INTERACTIONS"] ?? 1_000_000);
 /** Of one and the same contact. */
 const BUSIEST = INTERACTIONS / 10;
+const LEADS = INTERACTIONS / 50;
 const CONTACTS = 10_000;
 const USERS = 25;
 const ROUNDS = 3;
@@ -30,8 +31,8 @@ const YEAR_MS = 366 * 86_400_000;
 export const interactions: Benchmark = {
   name: "interactions",
   description:
-    `${INTERACTIONS} interactions of a year in one tenant, ${BUSIEST} of them with one contact; ` +
-    `one request at a time; medians of ${ROUNDS} rounds (quartiles)`,
+    `${INTERACTIONS} interactions of a year in one tenant, ${BUSIEST} of them with one contact, and ` +
+    `${LEADS} leads; one request at a time; medians of ${ROUNDS} rounds (quartiles)`,
   run,
 };
 
@@ -46,6 +47,8 @@ async function run(environment: Environment): Promise<Row[]> {
     ofBusiestContact: BUSIEST,
     users: USERS,
   });
+  // A timeline looks for the contact's among them.
+  await fillLeads(ownerUrl, tenantId, { leads: LEADS, users: USERS });
   const to = new Date();
   const from = new Date(to.getTime() - YEAR_MS);
   const of = { tenantId, contactId, from, to };
@@ -103,23 +106,13 @@ async function run(environment: Environment): Promise<Row[]> {
     ROUNDS,
     pairs.flatMap(({ port, sql }) => [port, sql]),
   );
-  for (const statement of [statements.timeline, ...statements.reports.values()]) {
-    await showPlan(tenantUrl, statement);
-  }
+  await showPlans("interactions", tenantUrl, [
+    statements.timeline,
+    statements.timelineOfSms,
+    ...statements.reports.values(),
+  ]);
   return [
     ...pairs.flatMap(({ port, sql }) => [medians(port), medians(sql)]),
     ...pairs.map(({ port, sql }) => ratios(port, sql, ["p50", "p95"])),
   ];
-}
-
-/** How PostgreSQL runs it: for people to look at. */
-export async function showPlan(
-  databaseUrl: string,
-  { name, text, parameters }: Statement,
-): Promise<void> {
-  await withClient(databaseUrl, async (client) => {
-    const explain = `explain (analyze, costs off, timing off, summary off) ${text}`;
-    const { rows } = await client.query<{ "QUERY PLAN": string }>(explain, [...parameters]);
-    say(`\n${name}\n${rows.map((row) => row["QUERY PLAN"]).join("\n")}`);
-  });
 }

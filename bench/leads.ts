@@ -3,10 +3,10 @@ import { countLeads, findForecast } from "../crm-svc/src/leads/reports/queries.t
 import type { Benchmark, Row } from "./benchmark.ts";
 import type { Environment } from "./environment.ts";
 import { built, type Statement } from "./interactions/statements.ts";
-import { showPlan } from "./interactions.ts";
 import { fillLeads } from "./leads/data.ts";
 import type { Job } from "./load/generator.ts";
 import { startGenerator } from "./load/start.ts";
+import { showPlans } from "./plans.ts";
 import { type Contender, contender, medians, ratios, runRounds } from "./rounds.ts";
 import type { Server } from "./server.ts";
 import { makeTenant } from "./tenant.ts";
@@ -95,7 +95,7 @@ async function run(environment: Environment): Promise<Row[]> {
   ] as const;
   const forecast = raw(statements.forecast);
   await runRounds(ROUNDS, [...pairs.flat(), forecast]);
-  for (const statement of Object.values(statements)) await showPlan(databaseUrl, statement);
+  await showPlans("leads", databaseUrl, Object.values(statements));
   return [
     ...pairs.flat().map(medians),
     medians(forecast),
