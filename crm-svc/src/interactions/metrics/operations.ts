@@ -27,7 +27,7 @@ export const getMetrics = read({
       const periods = await queries.findPeriods(db, tenantId, span, groupBy, timeZone);
       const [first] = periods.starts;
       const end = periods.starts.at(-1);
-      if (first === undefined || end === undefined) return { cells: [], medians: [] };
+      if (first === undefined || end === undefined) return { cells: [], durations: [] };
       // What is logged meanwhile, before or behind all that there was, is in none of the periods.
       const within = { ...filter, from: span.from ?? first, to: span.to ?? end };
       return queries.measure(db, reach, within, { periods });

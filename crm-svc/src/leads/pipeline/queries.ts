@@ -72,7 +72,7 @@ function pipelineNow(whose: RawBuilder<unknown>): RawBuilder<PipelineRow> {
     ), middle as materialized (
       select status,
         (select avg(since) from (
-           select extract(epoch from status_since)::float8 as since from crm.lead_states
+           select date_part('epoch', status_since) as since from crm.lead_states
            where ${whose} and valid_to is null and status = whole.status
            order by status_since
            offset (whole.count - 1) / 2 limit 2 - whole.count % 2
@@ -80,7 +80,7 @@ function pipelineNow(whose: RawBuilder<unknown>): RawBuilder<PipelineRow> {
       from whole
     ), clock as (select date_trunc('milliseconds', clock_timestamp()) as now)
     select clock.now as as_of, cell.status, cell.currency, cell.count::integer as count, cell.value,
-      cell.weighted, (extract(epoch from clock.now)::float8 - middle.since) / 86400 as median
+      cell.weighted, (date_part('epoch', clock.now) - middle.since) / 86400 as median
     from clock left join (cell join middle using (status)) on true
     order by cell.status, cell.currency`;
 }
@@ -89,7 +89,7 @@ function pipelineNow(whose: RawBuilder<unknown>): RawBuilder<PipelineRow> {
 function pipelineThen(whose: RawBuilder<unknown>, asOf: Date): RawBuilder<PipelineRow> {
   const columns = sql`status, status_since, currency, value, likelihood`;
   return sql<PipelineRow>`
-    with state as materialized (
+    with state as not materialized (
       select ${columns} from crm.lead_states
       where ${whose} and valid_to > ${asOf}::timestamptz and valid_from <= ${asOf}::timestamptz
       union all
@@ -99,12 +99,12 @@ function pipelineThen(whose: RawBuilder<unknown>, asOf: Date): RawBuilder<Pipeli
       select status, currency, likelihood, count(*) as count, sum(value) as value
       from state group by status, currency, likelihood
     ), cell as (${CELLS}), middle as (
-      select status, percentile_cont(0.5) within group (order by extract(epoch from status_since)::float8)
+      select status, percentile_cont(0.5) within group (order by date_part('epoch', status_since))
         as since
       from state group by status
     )
     select ${asOf}::timestamptz as as_of, status, currency, count::integer as count, value, weighted,
-      (extract(epoch from ${asOf}::timestamptz)::float8 - since) / 86400 as median
+      (date_part('epoch', ${asOf}::timestamptz) - since) / 86400 as median
     from cell join middle using (status)
     order by status, currency`;
 }

@@ -77,7 +77,7 @@ export async function countLeads(
       select grouping(key) = 1 as overall, key,
         percentile_cont(array[0.5, 0.9]) within group (order by seconds) as parts
       from (
-        select ${key} as key, extract(epoch from status_since - created_at)::float8 as seconds
+        select ${key} as key, date_part('epoch', status_since - created_at) as seconds
         from crm.leads where ${made} and status = 'won'
       ) as won
       group by grouping sets ((key), ())
