@@ -48,6 +48,17 @@ test("crm_owner owns the database and nothing beyond it", async () => {
   });
 });
 
+test("crm_app's statements are planned by costs that somebody has chosen", async () => {
+  const settings = await withClient(database.appUrl, async (app) => {
+    const { rows } = await app.query<{ name: string }>(
+      `SELECT split_part(unnest(rolconfig), '=', 1) AS name FROM pg_roles
+       WHERE rolname = current_user`,
+    );
+    return rows.map(({ name }) => name);
+  });
+  expect(settings).toEqual(expect.arrayContaining(["jit", "random_page_cost"]));
+});
+
 test("letters of every script are letters", async () => {
   const { rows } = await withClient(database.appUrl, (client) =>
     client.query("SELECT upper('łñωї') AS upper, 'Straße山' ~ '^[[:alpha:]]+$' AS letters"),
