@@ -1,7 +1,7 @@
 import type { Benchmark, Row } from "./benchmark.ts";
 import type { Environment } from "./environment.ts";
 import { fillInteractions } from "./interactions/data.ts";
-import { type Statement, statementsOf } from "./interactions/statements.ts";
+import { type Statement, statementsOf, urlFor } from "./interactions/statements.ts";
 import { fillLeads } from "./leads/data.ts";
 import type { Job } from "./load/generator.ts";
 import { startGenerator } from "./load/start.ts";
@@ -73,11 +73,10 @@ async function run(environment: Environment): Promise<Row[]> {
   const period = `from=${from.toISOString()}&to=${to.toISOString()}`;
   const timeline = `/v1/contacts/${contactId}/timeline?limit=25`;
   const statements = await statementsOf(of, GROUPINGS);
-  // As the application's role, whom the policies bind, with the tenant that they ask for.
-  const tenantUrl = `${appUrl}&options=${encodeURIComponent(`-c app.tenant_id=${tenantId}`)}`;
-  const raw = ({ text, parameters }: Statement) => ({
+  // As the application's role, whom the policies bind.
+  const raw = ({ text, parameters, planEach }: Statement) => ({
     kind: "sql" as const,
-    databaseUrl: tenantUrl,
+    databaseUrl: urlFor(appUrl, tenantId, planEach),
     poolSize: 1,
     text,
     parameters: [parameters],
@@ -106,7 +105,7 @@ async function run(environment: Environment): Promise<Row[]> {
     ROUNDS,
     pairs.flatMap(({ port, sql }) => [port, sql]),
   );
-  await showPlans("interactions", tenantUrl, [
+  await showPlans("interactions", urlFor(appUrl, tenantId, false), [
     statements.timeline,
     statements.timelineOfSms,
     ...statements.reports.values(),

@@ -2,7 +2,7 @@ import { findPipeline } from "../crm-svc/src/leads/pipeline/queries.ts";
 import { countLeads, findForecast } from "../crm-svc/src/leads/reports/queries.ts";
 import type { Benchmark, Row } from "./benchmark.ts";
 import type { Environment } from "./environment.ts";
-import { built, type Statement } from "./interactions/statements.ts";
+import { built, type Statement, urlFor } from "./interactions/statements.ts";
 import { fillLeads } from "./leads/data.ts";
 import type { Job } from "./load/generator.ts";
 import { startGenerator } from "./load/start.ts";
@@ -60,8 +60,8 @@ async function run(environment: Environment): Promise<Row[]> {
       },
       crmSvc,
     );
-  // As the application's role, whom the policies bind, with the tenant that they ask for.
-  const databaseUrl = `${appUrl}&options=${encodeURIComponent(`-c app.tenant_id=${tenantId}`)}`;
+  // As the application's role, whom the policies bind.
+  const databaseUrl = urlFor(appUrl, tenantId, true);
   const raw = ({ name, text, parameters }: Statement) =>
     loaded(`${name}, raw SQL`, {
       kind: "sql",
@@ -72,17 +72,17 @@ async function run(environment: Environment): Promise<Row[]> {
     });
 
   const statements = {
-    now: await built("pipeline", (db) => findPipeline(db, reach, undefined, undefined)),
-    past: await built("pipeline of half a year ago", (db) =>
+    now: await built("pipeline", true, (db) => findPipeline(db, reach, undefined, undefined)),
+    past: await built("pipeline of half a year ago", true, (db) =>
       findPipeline(db, reach, undefined, then),
     ),
-    bySource: await built("report by source", (db) =>
+    bySource: await built("report by source", true, (db) =>
       countLeads(db, reach, always, { groupBy: "source", timeZone: TIME_ZONE }),
     ),
-    byMonth: await built("report by month", (db) =>
+    byMonth: await built("report by month", true, (db) =>
       countLeads(db, reach, always, { groupBy: "month", timeZone: TIME_ZONE }),
     ),
-    forecast: await built("forecast", (db) => findForecast(db, reach, TIME_ZONE)),
+    forecast: await built("forecast", true, (db) => findForecast(db, reach, TIME_ZONE)),
   };
   const pairs = [
     [port("pipeline", "/v1/leads/pipeline"), raw(statements.now)],

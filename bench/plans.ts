@@ -20,6 +20,8 @@ export async function showPlans(
   const plans = await withClient(databaseUrl, async (client) => {
     const shown: string[] = [];
     for (const [at, statement] of statements.entries()) {
+      const mode = statement.planEach ? "force_custom_plan" : "auto";
+      await client.query(`set plan_cache_mode = ${mode}`);
       const prepared = `statement_${at}`;
       const literals = statement.parameters.map((value) => client.escapeLiteral(value));
       const execute = `execute ${prepared}${literals.length > 0 ? `(${literals.join(", ")})` : ""}`;

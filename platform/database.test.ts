@@ -174,6 +174,28 @@ test("a read cannot write", async () => {
   expect(await failureOf(written)).toMatchObject({ code: "25006" });
 });
 
+test("a reader that plans each statement prepares none, and sees one tenant all the same", async () => {
+  const tenantId = await addTenant("planned");
+  const single = open(files.appUrl, 1);
+  for (let times = 0; times < 2; times++) {
+    expect(await slugs(single.reader({ ...bounds(tenantId), planEach: true }))).toEqual([
+      "planned",
+    ]);
+  }
+  const prepared = async (): Promise<number> => {
+    const texts = sql<{ name: string }>`
+      select name from pg_prepared_statements where statement like '%identity%tenants%'`;
+    return (await texts.execute(single.reader(bounds(tenantId)))).rows.filter(({ name }) =>
+      /^s\d+$/.test(name),
+    ).length;
+  };
+  // The question itself is one of them.
+  expect(await prepared()).toBe(1);
+  await slugs(single.reader(bounds(tenantId)));
+  expect(await prepared()).toBe(2);
+  await single.close();
+});
+
 test("a statement ends at the deadline", async () => {
   const db = database.reader({ tenantId: Bun.randomUUIDv7(), deadline: Date.now() + 200 });
   expect(await failureOf(sql`select pg_sleep(60)`.execute(db))).toBe("deadline");

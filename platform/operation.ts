@@ -100,15 +100,21 @@ export function operations<Tables, Services extends OperationServices<Tables>>(s
   function read<Input extends z.ZodType, Output>(
     definition: Definition<Input, Output> & {
       readonly access: Access;
+      /** Says that it is a report, which reads much or little by its parameters; see TenantBounds. */
+      readonly planEach?: true;
       readonly run: (
         scope: OperationScope<Services, Tables>,
         input: z.output<Input>,
       ) => Promise<Output>;
     },
   ): Operation<Services, Output> {
+    const { planEach = false } = definition;
     return operation(definition, async (context, { actor, scope }, input) => {
       if (actor === null) throw unauthenticated();
-      const db = context.services.database.reader(boundsOf(actor.tenantId, context));
+      const db = context.services.database.reader({
+        ...boundsOf(actor.tenantId, context),
+        planEach,
+      });
       return definition.run({ context, db, actor, ownerOnly: ownerOf(actor, scope) }, input);
     });
   }

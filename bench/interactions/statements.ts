@@ -11,6 +11,14 @@ export interface Statement {
   /** Finds one row: how many there were. All of each is made, as the service has it. */
   readonly text: string;
   readonly parameters: readonly string[];
+  /** Whether the service has it planned for its parameters, every time. */
+  readonly planEach: boolean;
+}
+
+/** Where to run it: with the tenant that the policies ask for, and planned as the service has it. */
+export function urlFor(appUrl: string, tenantId: string, planEach: boolean): string {
+  const mode = planEach ? " -c plan_cache_mode=force_custom_plan" : "";
+  return `${appUrl}&options=${encodeURIComponent(`-c app.tenant_id=${tenantId}${mode}`)}`;
 }
 
 /** What is looked back at. */
@@ -27,7 +35,7 @@ export async function statementsOf(
   groupings: readonly GroupBy[],
 ) {
   const timeline = (types: readonly string[] | undefined) =>
-    built("timeline", (db) => {
+    built("timeline", false, (db) => {
       const visible = { interactionsOf: "everybody's", leadsOf: "everybody's" } as const;
       const filter = { ...wanted(types), from: undefined, to: undefined };
       return listTimeline(
@@ -39,7 +47,7 @@ export async function statementsOf(
       );
     });
   const report = (groupBy: GroupBy) =>
-    built(`report by ${groupBy}`, (db) =>
+    built(`report by ${groupBy}`, true, (db) =>
       measure(db, { tenantId, ownedBy: null }, { from, to }, grouping(groupBy)),
     );
   const grouping = (groupBy: GroupBy) => {
@@ -64,6 +72,7 @@ type Query = Parameters<Parameters<typeof kyselyOn>[0]>[0];
 
 export async function built(
   name: string,
+  planEach: boolean,
   run: (db: Database) => Promise<unknown>,
 ): Promise<Statement> {
   const sent: Query[] = [];
@@ -79,6 +88,7 @@ export async function built(
     name,
     text: `select count(result) from (${query.sql}) as result`,
     parameters: query.parameters.map(written),
+    planEach,
   };
 }
 

@@ -14,6 +14,7 @@ export const getMetrics = read({
   access: "reports:read",
   input: metricsInput,
   output: metrics,
+  planEach: true,
   async run({ db, actor, ownerOnly }, { groupBy, ...given }) {
     const { tenantId } = actor;
     const reach = { tenantId, ownedBy: ownerOnly };

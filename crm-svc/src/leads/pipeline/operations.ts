@@ -14,6 +14,7 @@ export const getPipeline = read({
   access: "leads:read",
   input: pipelineInput,
   output: pipeline,
+  planEach: true,
   run({ db, actor, ownerOnly }, { asOf, assignedUserId: written }) {
     const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
     return findPipeline(db, reach, assigneeOf(actor, written).assignedUserId, asOf);

@@ -21,6 +21,7 @@ export const getMetrics = read({
   access: "reports:read",
   input: metricsInput,
   output: leadMetrics,
+  planEach: true,
   async run({ db, actor, ownerOnly }, { groupBy, from, to }) {
     const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
     const timeZone = await findTimeZone(db, actor.tenantId);
