@@ -1,4 +1,5 @@
 import { withClient } from "../../tools/local/database.ts";
+import { vacuum } from "../vacuum.ts";
 
 /** What there is to be measured, in one tenant. */
 export interface InteractionCounts {
@@ -22,7 +23,7 @@ export async function fillInteractions(
     await owner.query(INSERT_USERS, [tenantId, users]);
     await owner.query("select setseed(0.42)");
     await owner.query(INSERT_INTERACTIONS, [tenantId, interactions, ofBusiestContact]);
-    await owner.query("vacuum (analyze) crm.interactions");
+    await vacuum(owner, "crm.interactions");
     await owner.query("analyze crm.audit_log");
     const { rows } = await owner.query<{ id: string }>(
       "select contact_id as id from crm.contacts where tenant_id = $1 order by contact_id limit 1",

@@ -1,4 +1,5 @@
 import { withClient } from "../../tools/local/database.ts";
+import { vacuum } from "../vacuum.ts";
 
 /** What there is to be measured, in one tenant. */
 export interface LeadCounts {
@@ -23,8 +24,8 @@ export async function fillLeads(
     await owner.query(INSERT_LEADS, [tenantId, leads]);
     await owner.query("alter table crm.leads enable trigger leads_added");
     await owner.query(INSERT_STATES, [tenantId]);
-    await owner.query("vacuum (analyze) crm.leads");
-    await owner.query("vacuum (analyze) crm.lead_states");
+    await vacuum(owner, "crm.leads");
+    await vacuum(owner, "crm.lead_states");
   });
 }
 
