@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { LOG_LEVELS } from "./log.ts";
 
 /** Exit code of a process whose configuration is wrong (`EX_CONFIG` of sysexits.h). */
 export const EX_CONFIG = 78;
@@ -159,12 +160,10 @@ export const serviceConfig = z.object({
     description: "The password, if it is not in the URL.",
     secret: true,
   }),
-  LOG_LEVEL: variable(
-    z
-      .enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error")
-      .default("info"),
-    { description: "The least level that is logged: `debug`, `info`, `warn` or `error`." },
-  ),
+  LOG_LEVEL: variable(z.enum(LOG_LEVELS, "must be debug, info, warn or error").default("info"), {
+    description:
+      "The least level that is logged: `debug`, `info`, `warn` or `error`. `LOG_LEVEL_FILE` is read again every few seconds: what it holds then is [the level from then on](events.md#levels).",
+  }),
   CORS_ORIGINS: variable(list().prefault(""), {
     description: "Origins of pages that may call from a browser.",
     unit: "with commas between",

@@ -1,5 +1,8 @@
 import pino, { type DestinationStream, type Logger } from "pino";
 
+/** From all to little. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
 /** Fields that are never written, at whatever depth. */
 const SECRETS = [
   "password",

@@ -16,16 +16,18 @@ import { type Check, mountHealth, openHealth } from "./health.ts";
 import { httpHandlers } from "./http.ts";
 import { startJobWorker } from "./job-worker.ts";
 import type { RunnableJob } from "./jobs.ts";
-import { inProcessStore, type KeyValueStore, redisStore } from "./keyvalue.ts";
+import type { KeyValueStore } from "./keyvalue.ts";
 import { type Limits, openLimits } from "./limits.ts";
 import { listen } from "./listen.ts";
 import { openLog } from "./log.ts";
+import { followLogLevel } from "./log-level.ts";
 import { type Metrics, openMetrics } from "./metrics.ts";
 import type { Documentation } from "./openapi/document.ts";
 import { mountDocs } from "./openapi/mount.ts";
 import type { RestApp } from "./rest.ts";
 import type { Binding } from "./rpc.ts";
 import type { StreamBinding } from "./rpc-streams.ts";
+import { openKeyValueStore, refusePower, waitForDatabase } from "./service-stores.ts";
 
 /** Exit code of a process that cannot start because something it needs is away (`EX_UNAVAILABLE`). */
 export const EX_UNAVAILABLE = 69;
@@ -79,11 +81,6 @@ export interface ServiceDefinition<Config extends ServiceConfig, Tables, Service
   readonly config: Config;
   readonly log: Logger;
   readonly build: (foundation: Foundation<Tables>) => Promise<ServiceParts<Services>>;
-}
-
-/** A dependency that did not come in time. The message says which and what to do. */
-export class StartFault extends Error {
-  override readonly name = "StartFault";
 }
 
 /** Opens all that a service needs and listens. Throws StartFault, or the error of a port in use. */
@@ -212,6 +209,8 @@ export async function runService<Shape extends z.ZodRawShape, Tables, Services>(
     process.exit(0);
   }
   const log = openLog(name, config.LOG_LEVEL);
+  const levelFile = process.env["LOG_LEVEL_FILE"];
+  if (levelFile) followLogLevel(log, levelFile);
   try {
     const service = await startService<ServiceConfig, Tables, Services>({
       name,
@@ -251,52 +250,4 @@ async function probe(command: "--health" | "--ready"): Promise<0 | 1> {
   const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
   const response = await fetch(`http://127.0.0.1:${PORT}/${path}`, { signal }).catch(() => null);
   return response?.ok ? 0 : 1;
-}
-
-function openKeyValueStore(config: ServiceConfig, log: Logger): KeyValueStore {
-  if (config.REDIS_URL !== undefined) {
-    return redisStore({
-      url: config.REDIS_URL,
-      password: config.REDIS_PASSWORD,
-      onError: (error) => log.warn({ event: "redis_connection_lost", err: error }),
-    });
-  }
-  log.warn({ event: "redis_stand_in" }, "REDIS_URL is not set: using a store in this process only");
-  return inProcessStore();
-}
-
-async function waitForDatabase(
-  database: Pick<Database<never>, "ping">,
-  seconds: number,
-  log: Logger,
-): Promise<void> {
-  const until = Date.now() + seconds * 1_000;
-  for (let told = false; ; ) {
-    try {
-      return await database.ping(Date.now() + 2_000);
-    } catch (error) {
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      if (Date.now() >= until) {
-        throw new StartFault(
-          `PostgreSQL did not answer within ${seconds} s (${cause}). Check DATABASE_URL, and that the server runs.`,
-          { cause },
-        );
-      }
-      if (!told) log.warn({ event: "waiting_for_database", seconds, err: cause });
-      told = true;
-      await Bun.sleep(500);
-    }
-  }
-}
-
-async function refusePower(
-  database: Pick<Database<never>, "tooPowerful">,
-  config: ServiceConfig,
-  log: Logger,
-): Promise<void> {
-  const reason = await database.tooPowerful();
-  if (reason === null) return;
-  const message = `the role of DATABASE_URL ${reason}, so row-level security would not bind it: use crm_app`;
-  if (config.NODE_ENV === "production") throw new ConfigFault([`DATABASE_URL: ${message}`]);
-  log.warn({ event: "role_too_powerful" }, message);
 }
