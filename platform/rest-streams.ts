@@ -3,6 +3,7 @@ import type { RequestContext } from "./context.ts";
 import { asFailure, Failure, malformed } from "./errors.ts";
 import { readFileForm } from "./multipart.ts";
 import { routesOf } from "./openapi/routes.ts";
+import { traceId } from "./request.ts";
 import { answer, queryOf, type RestApp, type RestEnv, type Route, restFailure } from "./rest.ts";
 import { type StreamOperation, UNBOUNDED_MS, type UploadOperation } from "./streams.ts";
 
@@ -97,7 +98,7 @@ function streamed<Services, Item>(
   render: (item: Item) => Uint8Array<ArrayBuffer> | string,
   last = "",
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const { log, requestId, signal, actor } = c.get("request");
+  const { log, requestId, traceparent, signal, actor } = c.get("request");
   const started = performance.now();
   const encoder = new TextEncoder();
   const bytesOf = (rendered: Uint8Array<ArrayBuffer> | string) =>
@@ -111,6 +112,7 @@ function streamed<Services, Item>(
       operation,
       outcome,
       requestId,
+      traceId: traceId(traceparent),
       tenantId: actor?.tenantId,
       userId: actor?.userId,
       bytes: sent,
