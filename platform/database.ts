@@ -3,6 +3,13 @@ import pg from "pg";
 import { asClientFailure, isConflict, isDatabaseAway } from "./database-errors.ts";
 import { deadlineExceeded, unavailable } from "./errors.ts";
 import { kyselyOn } from "./kysely-on.ts";
+import type { Metrics } from "./metrics.ts";
+import {
+  measuredReply,
+  measurePool,
+  type ObserveSeconds,
+  statementObservers,
+} from "./statement-metrics.ts";
 import { prepareReads, type TimedQuery, tenantRead, tenantSettings } from "./tenant-read.ts";
 
 /** For whom and until when statements run. */
@@ -53,6 +60,8 @@ export interface DatabaseOptions {
   readonly maxConnections: number;
   /** Called with an error of an idle connection, which is then replaced. */
   readonly onConnectionError: (error: Error) => void;
+  /** Where statements and connections are measured. */
+  readonly metrics?: Metrics;
 }
 
 const NO_TENANT = "";
@@ -88,20 +97,23 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
   // A connection that is lost while checked out reports here and nowhere else.
   pool.on("connect", (client) => client.on("error", options.onConnectionError));
 
-  const names = new Map<string, string>();
+  if (options.metrics) measurePool(pool, options.maxConnections, options.metrics);
 
-  function unnamed({ sql, parameters }: CompiledQuery): pg.QueryConfig {
-    return { text: sql, values: [...parameters] };
-  }
+  const observerOf = statementObservers(options.metrics);
+  const observeCommit = observerOf("commit");
+  const unnamed: KnownStatement = { name: undefined, observe: observerOf("") };
+  const known = new Map<string, KnownStatement>();
 
-  function named(query: CompiledQuery): pg.QueryConfig {
-    const { sql } = query;
-    let name = names.get(sql);
-    if (name === undefined && names.size < MAX_NAMED) {
-      name = `s${names.size}`;
-      names.set(sql, name);
+  function named({ sql, parameters }: CompiledQuery, { planEach = false }: TenantBounds): NamedStatement {
+    let statement = known.get(sql);
+    if (statement === undefined && known.size < MAX_NAMED) {
+      statement = { name: `s${known.size}`, observe: observerOf(sql) };
+      known.set(sql, statement);
     }
-    return name === undefined ? unnamed(query) : { name, ...unnamed(query) };
+    const { name, observe } = statement ?? unnamed;
+    const values = [...parameters];
+    const prepared = name !== undefined && !planEach;
+    return { query: { ...(prepared && { name }), text: sql, values }, observe };
   }
 
   /** Checks a connection out, and never hands one back that might still be in a transaction. */
@@ -129,10 +141,15 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
         inOneFlush(client, () => {
           for (const { bounds, query, reply } of reads) {
             const timeoutMs = timeLeft(bounds);
-            const statement = bounds.planEach === true ? unnamed(query) : named(query);
-            if (timeoutMs === 0) reply.reject(deadlineExceeded());
-            else
-              client.query(tenantRead(timed(statement, bounds), { ...bounds, timeoutMs }, reply));
+            if (timeoutMs === 0) {
+              reply.reject(deadlineExceeded());
+              continue;
+            }
+            const statement = named(query, bounds);
+            const settings = { ...bounds, timeoutMs };
+            client.query(
+              tenantRead(timed(statement.query, bounds), settings, measuredReply(statement, reply)),
+            );
           }
         });
         const outcomes = await Promise.allSettled(reads.map(({ reply }) => reply.promise));
@@ -185,13 +202,22 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
       // Thrown below, by a statement or before the commit; here only kept from counting as unhandled.
       opened.catch(() => {});
       const db = kyselyOn<Tables>(async (query) => {
-        const [, result] = await inOrder([opened, client.query(timed(named(query), bounds))]);
-        return result;
+        const statement = named(query, bounds);
+        const started = performance.now();
+        try {
+          const sent = client.query(timed(statement.query, bounds));
+          const [, result] = await inOrder([opened, sent]);
+          return result;
+        } finally {
+          statement.observe((performance.now() - started) / 1_000);
+        }
       });
       try {
         const result = await run(db);
         await opened;
+        const committing = performance.now();
         const { command } = await client.query("COMMIT");
+        observeCommit((performance.now() - committing) / 1_000);
         // An aborted transaction answers COMMIT with ROLLBACK, and without an error.
         if (command !== "COMMIT") throw new Error(`the transaction ended with ${command}`);
         return result;
@@ -227,6 +253,16 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
     },
     close: () => pool.end(),
   };
+}
+
+/** The name under which PostgreSQL has it prepared, and what counts how long it took. */
+interface KnownStatement {
+  readonly name: string | undefined;
+  readonly observe: ObserveSeconds;
+}
+
+interface NamedStatement extends Pick<KnownStatement, "observe"> {
+  readonly query: pg.QueryConfig;
 }
 
 /** A statement as it was asked for, and who waits for its result. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { errorCode } from "./database-errors.ts";
+import type { Metrics } from "./metrics.ts";
 import { type PlainRoute, routesOf } from "./openapi/routes.ts";
 import type { RestApp } from "./rest.ts";
 
@@ -77,9 +78,16 @@ export function openHealth(database: Check, dependencies: Readonly<Record<string
 export function mountHealth<Services>(
   app: RestApp<Services>,
   health: Health,
-  metrics: () => Promise<string>,
+  metrics: Metrics,
 ): void {
   routesOf(app).plain.push(...DESCRIBED);
+  metrics.beforeScrape(async () => {
+    const { status, dependencies } = await health.ready();
+    metrics.ready.set(status === "ready" ? 1 : 0);
+    for (const [dependency, { ok }] of Object.entries(dependencies)) {
+      metrics.dependencies.set({ dependency }, ok ? 1 : 0);
+    }
+  });
   app.get("/health", async (c) => {
     const { ok } = await health.alive();
     c.header("cache-control", "no-store");
@@ -94,7 +102,7 @@ export function mountHealth<Services>(
 
   app.get("/metrics", async (c) => {
     c.header("content-type", "text/plain; version=0.0.4; charset=utf-8");
-    return c.body(await metrics());
+    return c.body(await metrics.scrape());
   });
 }
 

@@ -7,6 +7,8 @@ const SWEEP_MS = 3_000;
 export interface JobLease {
   /** Resolves when the worker counts as alive under this id, which it must before it takes a job. */
   hold(workerId: string): Promise<void>;
+  /** Whether this one, of all leases, is to say what need be said once; as long as it lasts, it stays so. */
+  speaksForAll(): Promise<boolean>;
   /** Rejects when the connection is lost: others may take what this worker was running. */
   readonly lost: Promise<never>;
   release(): Promise<void>;
@@ -42,8 +44,10 @@ export async function openJobLease(
             set_config('tcp_keepalives_count', '3', false)`,
   );
 
+  let speaks = false;
   let held: string | null = null;
-  let holding: Promise<unknown> = sweep();
+  const swept = sweep();
+  let holding: Promise<unknown> = swept;
   const timer = setInterval(() => void sweep().catch(onError), SWEEP_MS);
 
   async function sweep(): Promise<void> {
@@ -58,6 +62,12 @@ export async function openJobLease(
        from holders where pg_try_advisory_xact_lock(hashtextextended(locked_by, 0))`,
       [held],
     );
+    // Who has the lock would be given it again, each time once more.
+    if (speaks) return;
+    const { rows } = await client.query<{ first: boolean }>(
+      "select pg_try_advisory_lock(hashtextextended('speaks for all', 0)) as first",
+    );
+    speaks = rows[0]?.first === true;
   }
 
   return {
@@ -68,6 +78,10 @@ export async function openJobLease(
         holding = client.query("select pg_advisory_lock(hashtextextended($1, 0))", [workerId]);
       }
       return holding.then(() => {});
+    },
+    async speaksForAll() {
+      await swept;
+      return speaks;
     },
     async release() {
       clearInterval(timer);

@@ -12,7 +12,9 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import { type JobLease, openJobLease } from "./job-lease.ts";
+import { watchJobQueue } from "./job-queue.ts";
 import { addScheduledJob, type RunnableJob } from "./jobs.ts";
+import type { Metrics } from "./metrics.ts";
 import { requestContext, requestOrigin } from "./request.ts";
 
 /** Runs jobs, until it is stopped. */
@@ -31,6 +33,7 @@ export interface JobWorkerOptions<Services, Tables> {
   readonly jobs: readonly RunnableJob<Services>[];
   /** Jobs that run at the same time in this process; each uses the service's own connections. */
   readonly atOnce: number;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 
@@ -84,10 +87,17 @@ async function serveOnce<Services, Tables>(
   stopping: AbortSignal,
   stopped: Promise<void>,
 ): Promise<void> {
-  const { url, log } = options;
+  const { url, log, jobs, database, metrics } = options;
   const lost = new AbortController();
   const onError = (err: unknown): void => log.warn({ event: "job_connection_lost", err });
   const lease = await openJobLease(url, onError);
+  const watch = watchJobQueue({
+    lease,
+    database,
+    metrics,
+    names: jobs.flatMap(({ name, schedule }) => (schedule ? [name, scheduleOf(name)] : [name])),
+    onError: (err) => log.warn({ event: "job_queue_not_counted", err }),
+  });
   const pool = new pg.Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
@@ -124,6 +134,7 @@ async function serveOnce<Services, Tables>(
       await ended.catch(onError);
     }
   } finally {
+    watch.stop();
     await lease.release().catch(onError);
     await pool.end();
   }
@@ -149,7 +160,7 @@ function quietLogger(log: Logger): GraphileLogger {
 }
 
 function tasksOf<Services, Tables>(
-  { jobs, services, database, log }: JobWorkerOptions<Services, Tables>,
+  { jobs, services, database, metrics, log }: JobWorkerOptions<Services, Tables>,
   signal: AbortSignal,
 ): TaskList {
   const task =
@@ -167,19 +178,28 @@ function tasksOf<Services, Tables>(
         signal,
       });
       const started = performance.now();
+      const ended = (outcome: string): number => {
+        const ms = performance.now() - started;
+        metrics.jobRuns.observe({ task: name, outcome }, ms / 1_000);
+        return Math.round(ms);
+      };
       try {
         // It may have been fetched just before.
         signal.throwIfAborted();
         await run(context, tenantId, input);
-        log.debug({ event: "job_done", ...facts, ms: Math.round(performance.now() - started) });
+        const ms = ended("done");
+        log.debug({ event: "job_done", ...facts, ms });
       } catch (error) {
         if (signal.aborted) {
           await handBack(helpers);
-          log.info({ event: "job_handed_back", ...facts });
+          const ms = ended("handed_back");
+          log.info({ event: "job_handed_back", ...facts, ms });
         } else if (attempts >= maxAttempts) {
-          log.error({ event: "job_failed_for_good", ...facts, err: error });
+          const ms = ended("failed_for_good");
+          log.error({ event: "job_failed_for_good", ...facts, ms, err: error });
         } else {
-          log.warn({ event: "job_failed", ...facts, err: error });
+          const ms = ended("failed");
+          log.warn({ event: "job_failed", ...facts, ms, err: error });
         }
         throw error;
       }

@@ -1,17 +1,18 @@
 /** A worker in a process of its own, so that it can be killed. Takes a database's URL; ends on SIGTERM. */
 import { once } from "node:events";
 import { startJobWorker } from "./job-worker.ts";
-import { hang, note, openTestDatabase } from "./jobs.fixtures.ts";
+import { hang, note, openTestDatabase, testServices } from "./jobs.fixtures.ts";
 import { openLog } from "./log.ts";
 import { openMetrics } from "./metrics.ts";
-import { loggedSecurityEvents } from "./security-events.ts";
 
 const url = process.argv[2] ?? "";
 const database = openTestDatabase(url);
+const metrics = openMetrics();
 const worker = startJobWorker({
   url,
   database,
-  services: { database, securityEvents: loggedSecurityEvents(openMetrics()) },
+  services: testServices(database, metrics),
+  metrics,
   jobs: [note, hang],
   atOnce: 2,
   log: openLog("jobs", "warn"),

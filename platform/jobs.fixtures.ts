@@ -3,6 +3,8 @@ import { z } from "zod";
 import type { ChangeServices } from "./change.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { jobs } from "./jobs.ts";
+import type { Metrics } from "./metrics.ts";
+import { loggedSecurityEvents } from "./security-events.ts";
 
 export interface Tables {
   "crm.audit_log": {
@@ -65,6 +67,13 @@ export const scheduled = job({
 
 export function openTestDatabase(url: string): Database<Tables> {
   return openDatabase({ url, maxConnections: 4, onConnectionError: () => {} });
+}
+
+export function testServices(database: Database<Tables>, metrics: Metrics): ChangeServices<Tables> {
+  return {
+    database,
+    securityEvents: loggedSecurityEvents(metrics),
+  };
 }
 
 /** The actions in a tenant's audit log, in the order in which they came. */

@@ -7,11 +7,10 @@ import { testDatabase } from "../tools/testing/database.ts";
 import { eventually } from "../tools/testing/eventually.ts";
 import { type JobWorker, startJobWorker } from "./job-worker.ts";
 import * as fixtures from "./jobs.fixtures.ts";
-import { actions, fail, hang, note, scheduled } from "./jobs.fixtures.ts";
+import { actions, fail, hang, note, scheduled, testServices } from "./jobs.fixtures.ts";
 import { addJob, addScheduledJob, type JobOptions } from "./jobs.ts";
 import { openLog } from "./log.ts";
 import { openMetrics } from "./metrics.ts";
-import { loggedSecurityEvents } from "./security-events.ts";
 
 const files = await testDatabase();
 const database = fixtures.openTestDatabase(files.appUrl);
@@ -45,10 +44,12 @@ function childWorker(): Subprocess {
 }
 
 function worker(): JobWorker {
+  const metrics = openMetrics();
   const started = startJobWorker({
     url: files.appUrl,
     database,
-    services: { database, securityEvents: loggedSecurityEvents(openMetrics()) },
+    services: testServices(database, metrics),
+    metrics,
     jobs: [note, hang, fail, scheduled],
     atOnce: 2,
     log: openLog("jobs", "debug", { write: (line) => void log.push(line) }),

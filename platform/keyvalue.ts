@@ -1,6 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
+import type { Metrics } from "./metrics.ts";
 
 /** What counting by scripts needs of node-redis; the commands have no deadline. */
 export interface RedisCommands {
@@ -39,6 +40,8 @@ export interface RedisOptions {
   readonly password: string | undefined;
   /** Called on every failed connection or subscription; trying again goes on for ever. */
   readonly onError: (error: Error) => void;
+  /** Where commands are measured. */
+  readonly metrics?: Metrics;
 }
 
 /** A store on Redis. Connects in the background: calls fail at once until it is there. */
@@ -55,10 +58,24 @@ export function redisStore(options: RedisOptions): KeyValueStore {
     },
   });
   const subscriber = client.duplicate();
+  const { metrics } = options;
   let closed = false;
   for (const each of [client, subscriber]) {
     each.on("error", options.onError);
     each.connect().catch(options.onError);
+  }
+
+  async function measured<T>(command: string, reply: Promise<T>): Promise<T> {
+    const started = performance.now();
+    let outcome = "failed";
+    try {
+      const result = await reply;
+      outcome = "ok";
+      return result;
+    } finally {
+      const seconds = (performance.now() - started) / 1_000;
+      metrics?.redisCommands.observe({ command, outcome }, seconds);
+    }
   }
 
   /** Resolves when it is subscribed. From then on node-redis does it again with each connection. */
@@ -66,7 +83,7 @@ export function redisStore(options: RedisOptions): KeyValueStore {
     while (!closed) {
       try {
         if (!subscriber.isReady) await once(subscriber, "ready");
-        return await inTime(subscriber.subscribe(channel, listener));
+        return await measured("subscribe", inTime(subscriber.subscribe(channel, listener)));
       } catch (error) {
         options.onError(error instanceof Error ? error : new Error(String(error)));
         await sleep(RESUBSCRIBE_MS, undefined, { ref: false });
@@ -76,7 +93,7 @@ export function redisStore(options: RedisOptions): KeyValueStore {
 
   return {
     publish: async (channel, message) => {
-      await inTime(client.publish(channel, message));
+      await measured("publish", inTime(client.publish(channel, message)));
     },
     subscribe(channel, listener, listening) {
       void subscribed(channel, listener).then(() => {
@@ -87,14 +104,20 @@ export function redisStore(options: RedisOptions): KeyValueStore {
       });
     },
     ping: async () => {
-      await inTime(client.ping());
+      await measured("ping", inTime(client.ping()));
     },
     async close() {
       closed = true;
       client.destroy();
       subscriber.destroy();
     },
-    redis: client,
+    redis: {
+      get isReady(): boolean {
+        return client.isReady;
+      },
+      eval: (script, given) => measured("eval", client.eval(script, given)),
+      del: (key) => measured("del", client.del(key)),
+    },
   };
 }
 

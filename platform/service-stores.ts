@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { ConfigFault, type ServiceConfig } from "./config.ts";
 import type { Database } from "./database.ts";
 import { inProcessStore, type KeyValueStore, redisStore } from "./keyvalue.ts";
+import type { Metrics } from "./metrics.ts";
 
 /** A dependency that did not come in time. The message says which and what to do. */
 export class StartFault extends Error {
@@ -9,12 +10,17 @@ export class StartFault extends Error {
 }
 
 /** Redis, if there is one; else what stands in for it in this process. */
-export function openKeyValueStore(config: ServiceConfig, log: Logger): KeyValueStore {
+export function openKeyValueStore(
+  config: ServiceConfig,
+  log: Logger,
+  metrics: Metrics,
+): KeyValueStore {
   if (config.REDIS_URL !== undefined) {
     return redisStore({
       url: config.REDIS_URL,
       password: config.REDIS_PASSWORD,
       onError: (error) => log.warn({ event: "redis_connection_lost", err: error }),
+      metrics,
     });
   }
   log.warn({ event: "redis_stand_in" }, "REDIS_URL is not set: using a store in this process only");

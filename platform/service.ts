@@ -93,8 +93,9 @@ export async function startService<Config extends ServiceConfig, Tables, Service
     url: config.DATABASE_URL,
     maxConnections: config.DB_MAX_CONNECTIONS,
     onConnectionError: (error) => log.warn({ event: "database_connection_lost", err: error }),
+    metrics,
   });
-  const keyValue = openKeyValueStore(config, log);
+  const keyValue = openKeyValueStore(config, log, metrics);
   try {
     await waitForDatabase(database, config.DB_WAIT_SECONDS, log);
     await refusePower(database, config, log);
@@ -126,7 +127,7 @@ export async function startService<Config extends ServiceConfig, Tables, Service
         grpcReflection([...rpcServices, HealthService])(router);
       },
       routes(app) {
-        mountHealth(app, health, () => metrics.registry.metrics());
+        mountHealth(app, health, metrics);
         parts.routes(app);
         mountDocs(app, parts.documentation, parts.bindings);
       },
@@ -146,6 +147,7 @@ export async function startService<Config extends ServiceConfig, Tables, Service
             database,
             jobs,
             atOnce: config.JOBS_AT_ONCE,
+            metrics,
             log,
           })
         : null;
