@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import { type AuditEntry, insertAuditEntries } from "./audit.ts";
+import type { BusinessEvents } from "./business-events.ts";
 import type { RequestContext } from "./context.ts";
 import type { Database } from "./database.ts";
 import type { Failure } from "./errors.ts";
@@ -7,7 +8,7 @@ import type { SecurityEvent, SecurityEvents } from "./security-events.ts";
 
 /** The traces of a change, without which it cannot be made. */
 interface Traces {
-  /** An empty list says that nothing changed. */
+  /** An empty list says that nothing changed. Each entry is a business event too, once it is committed. */
   readonly audit: AuditEntry | readonly AuditEntry[];
   /** What a security reviewer asks for: kept with the change, and logged once it is committed. */
   readonly events?: readonly SecurityEvent[];
@@ -36,6 +37,7 @@ export interface FailedChange extends Traces {
 export interface ChangeServices<Tables> {
   readonly database: Database<Tables>;
   readonly securityEvents: SecurityEvents<Tables>;
+  readonly businessEvents: BusinessEvents;
 }
 
 /** The one place where rows of a tenant are changed: with their traces, or not at all. */
@@ -49,8 +51,8 @@ export async function changeTenant<Tables, Output>(
   const origin = { ...context, tenantId };
   const changed = await services.database.transaction({ tenantId, deadline }, async (db) => {
     const result = await change(db);
-    const { audit, actorId } = result;
-    const entries = "entity" in audit ? [audit] : audit;
+    const { actorId } = result;
+    const entries = entriesOf(result);
     // The audit log's table is named by the schema, so that it serves every service's.
     await insertAuditEntries(
       db.withTables<never>(),
@@ -61,10 +63,15 @@ export async function changeTenant<Tables, Output>(
     await services.securityEvents.keep(db, origin, result.events ?? []);
     return result;
   });
+  services.businessEvents.tell({ ...origin, actorId: changed.actorId }, entriesOf(changed));
   for (const event of changed.events ?? []) services.securityEvents.tell(origin, event);
   await changed.afterCommit?.().catch((error: unknown) => {
     context.log.warn({ event: "message_lost", requestId, err: error });
   });
   if ("failure" in changed) throw changed.failure;
   return changed.output;
+}
+
+function entriesOf({ audit }: Traces): readonly AuditEntry[] {
+  return "entity" in audit ? [audit] : audit;
 }

@@ -73,6 +73,7 @@ export function testServices(database: Database<Tables>, metrics: Metrics): Chan
   return {
     database,
     securityEvents: loggedSecurityEvents(metrics),
+    businessEvents: { tell: () => {} },
   };
 }
 

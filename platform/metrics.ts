@@ -63,6 +63,8 @@ export interface Metrics {
   readonly securityEvents: Counter<"event" | "reason">;
   /** Labels: outcome (`heard`; `malformed` and ignored; `missed`, perhaps, while not connected). */
   readonly revocations: Counter<"outcome">;
+  /** Labels: event (its name). */
+  readonly businessEvents: Counter<"event">;
   readonly ready: Gauge;
   /** Labels: dependency. */
   readonly dependencies: Gauge<"dependency">;
@@ -155,6 +157,12 @@ export function openMetrics(): Metrics {
       name: "revocations_total",
       help: "Messages that something signed in is so no more: heard, malformed, or perhaps missed",
       labelNames: ["outcome"],
+      registers,
+    }),
+    businessEvents: new Counter({
+      name: "business_events_total",
+      help: "What was changed, once it was committed; an import counts each of its contacts",
+      labelNames: ["event"],
       registers,
     }),
     ...openDependencyMetrics(registry),

@@ -80,6 +80,7 @@ export async function openStreamPort(): Promise<StreamPort> {
       session: openLimits(keyValue.redis, metrics).local("session", { points: 1e6, seconds: 1 }),
     },
     securityEvents: loggedSecurityEvents(metrics),
+    businessEvents: { tell: () => {} },
     idempotencySecret: "a secret that is good for tests only",
     async authenticate(token) {
       if (token !== TOKEN || revoked) throw unauthenticated();

@@ -1,4 +1,5 @@
 import { migrationsApplied } from "@crm/platform/applied-migrations";
+import { businessEvents } from "@crm/platform/business-events";
 import { identityClient } from "@crm/platform/identity";
 import { cursors } from "@crm/platform/pages";
 import { loggedSecurityEvents } from "@crm/platform/security-events";
@@ -6,6 +7,7 @@ import type { Foundation, ServiceParts } from "@crm/platform/service";
 import { sqlFileNames } from "@crm/platform/sql-files" with { type: "macro" };
 import { auditRoutes } from "./audit/routes.ts";
 import { auditBindings } from "./audit/rpc.ts";
+import { BUSINESS_EVENTS } from "./business-events.ts";
 import type { CrmConfig } from "./config.ts";
 import { contactDataBindings } from "./contact-data/rpc.ts";
 import { contactFieldRoutes } from "./contact-fields/routes.ts";
@@ -34,6 +36,7 @@ import { flagNeglectedLeads } from "./leads/follow-up/job.ts";
 import { leadRoutes } from "./leads/routes.ts";
 import { leadBindings } from "./leads/rpc.ts";
 import { scoreAllLeads, scoreStaleLeads } from "./leads/score/job.ts";
+import { openMeasures } from "./measures.ts";
 import { mergeRoutes } from "./merges/routes.ts";
 import { mergeBindings } from "./merges/rpc.ts";
 import type { CrmServices } from "./services.ts";
@@ -46,12 +49,15 @@ export async function crmService(
   config: CrmConfig,
   { database, keyValue, limits, metrics, log }: Foundation<DB>,
 ): Promise<ServiceParts<CrmServices>> {
+  const measures = openMeasures(metrics);
   const identity = await identityClient({ urls: config.USER_SVC_URL, keyValue, metrics, log });
   return {
     services: {
       database,
       limits: { session: limits.local("session", config.LIMIT_PER_SESSION) },
       securityEvents: loggedSecurityEvents(metrics),
+      businessEvents: businessEvents(metrics, BUSINESS_EVENTS, measures.count),
+      measures,
       cursors: cursors(config.CURSOR_SECRET),
       // Its answers hold no secrets; `idempotentRequest` tells its use of it from that of cursors.
       idempotencySecret: config.CURSOR_SECRET,

@@ -1,4 +1,5 @@
 import { migrationsApplied } from "@crm/platform/applied-migrations";
+import { businessEvents } from "@crm/platform/business-events";
 import { cursors } from "@crm/platform/pages";
 import type { Foundation, ServiceParts } from "@crm/platform/service";
 import { sqlFileNames } from "@crm/platform/sql-files" with { type: "macro" };
@@ -10,11 +11,13 @@ import { passwords } from "./auth/passwords/bcrypt.ts";
 import { authRoutes } from "./auth/routes.ts";
 import { authBindings } from "./auth/rpc.ts";
 import { accessTokens } from "./auth/tokens.ts";
+import { BUSINESS_EVENTS } from "./business-events.ts";
 import type { UserConfig } from "./config.ts";
 import { authenticator } from "./credentials/authenticate.ts";
 import { credentialBindings } from "./credentials/rpc.ts";
 import { documentation } from "./documentation.ts";
 import { mailer } from "./mail.ts";
+import { openMeasures } from "./measures.ts";
 import { roleRoutes } from "./roles/routes.ts";
 import { roleBindings } from "./roles/rpc.ts";
 import { keptSecurityEvents } from "./security/events.ts";
@@ -32,7 +35,8 @@ export async function userService(
   { database, keyValue, limits, metrics, log }: Foundation<DB>,
 ): Promise<ServiceParts<UserServices>> {
   const tokens = await accessTokens(config);
-  const securityEvents = keptSecurityEvents({ database, metrics, log });
+  const measures = openMeasures(metrics);
+  const securityEvents = keptSecurityEvents({ database, metrics, log }, measures);
   return {
     services: {
       database,
@@ -45,6 +49,7 @@ export async function userService(
       },
       guesses: limits.guesses("account", config.LIMIT_LOGIN_PER_ACCOUNT),
       securityEvents,
+      businessEvents: businessEvents(metrics, BUSINESS_EVENTS),
       tokens,
       passwords: await passwords(config.BCRYPT_COST),
       mailer: mailer(config, log),
@@ -52,7 +57,7 @@ export async function userService(
       cursors: cursors(config.CURSOR_SECRET),
       encryptionSecret: config.ENCRYPTION_SECRET,
       idempotencySecret: config.ENCRYPTION_SECRET,
-      authenticate: counted(metrics, authenticator({ tokens, database, log })),
+      authenticate: counted(measures, authenticator({ tokens, database, log })),
     },
     routes(app) {
       authRoutes(app);

@@ -6,7 +6,7 @@ import {
 } from "../../../tools/testing/services.ts";
 import { codeAt } from "../auth/second-factor/totp.ts";
 import { session as sessionSchema } from "../auth/sessions/schema.ts";
-import type { SecurityEventName } from "./events.ts";
+import type { SecurityEventName } from "./event-names.ts";
 
 export interface Answer {
   readonly status: number;

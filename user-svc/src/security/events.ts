@@ -3,41 +3,12 @@ import {
   type SecurityEvent,
   type SecurityEventOrigin,
   type SecurityEvents,
-  type Severity,
 } from "@crm/platform/security-events";
 import type { Foundation } from "@crm/platform/service";
-import { Counter } from "prom-client";
+import type { UserMeasures } from "../measures.ts";
 import type { DB } from "../tables.gen.ts";
+import { SECURITY_EVENTS, type SecurityEventName } from "./event-names.ts";
 import { insertSecurityEvents, type KeptEvent } from "./queries.ts";
-
-/** Every event that operations of user-svc report, by its stable name. */
-const SEVERITIES = {
-  registered: "info",
-  login_ok: "info",
-  login_failed: "warning",
-  login_limited: "warning",
-  session_ended: "info",
-  refresh_reused: "critical",
-  refresh_unknown: "warning",
-  password_changed: "info",
-  password_reset_issued: "info",
-  password_reset: "info",
-  totp_enrolled: "info",
-  totp_disabled: "warning",
-  recovery_code_used: "warning",
-  invitation_issued: "info",
-  invitation_accepted: "info",
-  user_created: "info",
-  user_disabled: "info",
-  user_enabled: "info",
-  role_changed: "info",
-  permissions_changed: "warning",
-  tenant_security_changed: "warning",
-  api_key_created: "info",
-  api_key_revoked: "info",
-} as const satisfies Record<string, Severity>;
-
-export type SecurityEventName = keyof typeof SEVERITIES;
 
 /**
  * An event with the severity that its name has. What is committed goes into the `events` of the Change;
@@ -47,7 +18,7 @@ export function securityEvent(
   event: SecurityEventName,
   about: Omit<SecurityEvent, "event" | "severity"> = {},
 ): SecurityEvent {
-  return { event, severity: SEVERITIES[event], ...about };
+  return { event, severity: SECURITY_EVENTS[event][0], ...about };
 }
 
 /** Between two writes of what was recorded: so much is lost at most if the process is killed. */
@@ -66,16 +37,10 @@ export interface KeptSecurityEvents extends SecurityEvents<DB> {
  * What is recorded otherwise waits in memory for half a second, so that a refusal costs no round trip;
  * it is in the log at once. Of no tenant, or of one that does not exist, it is in the log only.
  */
-export function keptSecurityEvents({
-  database,
-  metrics,
-  log,
-}: Pick<Foundation<DB>, "database" | "metrics" | "log">): KeptSecurityEvents {
-  const notKept = new Counter({
-    name: "security_events_not_kept_total",
-    help: "Security events that are in the log but not in the table",
-    registers: [metrics.registry],
-  });
+export function keptSecurityEvents(
+  { database, metrics, log }: Pick<Foundation<DB>, "database" | "metrics" | "log">,
+  { eventsNotKept }: Pick<UserMeasures, "eventsNotKept">,
+): KeptSecurityEvents {
   let waiting = new Map<string, KeptEvent[]>();
   let size = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -97,7 +62,7 @@ export function keptSecurityEvents({
       await database
         .transaction(bounds, (db) => insertSecurityEvents(db, tenantId, events))
         .catch((error: unknown) => {
-          notKept.inc(events.length);
+          eventsNotKept.inc(events.length);
           log.warn({
             event: "security_events_not_kept",
             tenantId,
@@ -120,7 +85,7 @@ export function keptSecurityEvents({
       const { tenantId } = origin;
       if (tenantId === null) return;
       if (size === MAX_WAITING) {
-        notKept.inc();
+        eventsNotKept.inc();
         return;
       }
       const events = waiting.get(tenantId) ?? [];

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { networkOf } from "@crm/platform/address";
 import type { RequestContext } from "@crm/platform/context";
 import { Failure } from "@crm/platform/errors";
+import { oneOf } from "@crm/platform/metrics";
 import type { UserServices } from "../services.ts";
+import { LOGIN_FAULTS } from "./event-names.ts";
 import { securityEvent } from "./events.ts";
 
 /** Somebody's try at a secret that can be guessed: a password, a code. */
@@ -39,7 +41,7 @@ export async function checkGuess<T>(
       securityEvents.record(origin, securityEvent("login_limited", { userId }));
     }
     if (thrown instanceof Failure && thrown.code === "unauthenticated") {
-      const reason = String(thrown.cause);
+      const reason = oneOf(LOGIN_FAULTS, thrown.cause);
       securityEvents.record(origin, securityEvent("login_failed", { userId, reason }));
     }
     throw thrown;

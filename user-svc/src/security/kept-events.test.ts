@@ -4,6 +4,7 @@ import { openLog } from "@crm/platform/log";
 import { openMetrics } from "@crm/platform/metrics";
 import { withClient } from "../../../tools/local/database.ts";
 import { testDatabase } from "../../../tools/testing/database.ts";
+import { openMeasures } from "../measures.ts";
 import type { DB } from "../tables.gen.ts";
 import { keptSecurityEvents, securityEvent } from "./events.ts";
 
@@ -29,7 +30,7 @@ await withClient(files.ownerUrl, (owner) =>
 
 function open() {
   const metrics = openMetrics();
-  return { metrics, ...keptSecurityEvents({ database, metrics, log }) };
+  return { metrics, ...keptSecurityEvents({ database, metrics, log }, openMeasures(metrics)) };
 }
 
 const origin = (tenantId: string) => ({

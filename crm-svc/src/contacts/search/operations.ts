@@ -2,6 +2,7 @@ import { cutPage } from "@crm/platform/pages";
 import { z } from "zod";
 import { read } from "../../services.ts";
 import { filterJson } from "../filters.ts";
+import { searchKind } from "./kinds.ts";
 import { contactHitPage, searchInput } from "./schema.ts";
 import { searchInStages } from "./stages.ts";
 import { scoreOf } from "./tiers.rules.ts";
@@ -21,14 +22,16 @@ export const searchContacts = read({
   output: contactHitPage,
   async run({ context, db, actor, ownerOnly }, { q, limit, cursor, ...given }) {
     const { tenantId } = actor;
-    const { cursors } = context.services;
+    const { cursors, measures } = context.services;
     const typed = takeApart(q);
     const filter = await filterJson(db, { tenantId, ownedBy: ownerOnly }, given);
     const list = ["contacts.search", tenantId, typed, filter];
     const position = cursors.open(list, cursor, searchPosition);
     const after = position && { rank: position[0], id: position[1] };
     const request = { tenantId, typed, filter, most: limit + 1, after };
-    const { found, phones } = await searchInStages(db, request);
+    const measured = measures.searches.startTimer({ kind: searchKind(typed) });
+    const { found, phones, reached } = await searchInStages(db, request);
+    measured({ stage: reached });
     const page = cutPage(found, limit, (last) => cursors.seal(list, [last.rank, last.contact.id]));
     return {
       ...page,

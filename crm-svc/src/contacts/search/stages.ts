@@ -29,23 +29,26 @@ export interface SearchRequest {
 }
 
 /**
- * The best contacts, at most `most`, and the phone numbers (or ends of one) that were taken to be meant.
+ * The best contacts, at most `most`; the phone numbers (or ends of one) that were taken to be meant; and
+ * the last stage that was needed.
  * What was typed is looked for as it is; only if that fills no page, as the beginning of something; and
  * only then as a piece of a word or misspelled.
  */
 export async function searchInStages(
   db: Db,
   { tenantId, typed, filter, most, after }: SearchRequest,
-): Promise<{ found: queries.Found[]; phones: string[] }> {
+): Promise<{ found: queries.Found[]; phones: string[]; reached: Stage }> {
   const words = await foldedWords(db, typed.words);
   const phones = typed.phone === null ? [] : await phonesMeant(db, tenantId, typed.phone);
   let terms = words.map(unknownTerm);
   let beneath: string | null = null;
   const found: queries.Found[] = [];
+  let reached: Stage = "typed";
   for (const stage of STAGES) {
     if (stage === "begun" && words.length > 0) terms = await termsMeant(db, words);
     const search = searchOf(stage, typed, phones, terms);
     if (search === null) continue;
+    reached = stage;
     if (after === undefined || search.tiers.some(({ rank }) => rank >= after.rank)) {
       const left = most - found.length;
       const request = { filter, search, beneath, fits: fits(terms), most: left, after };
@@ -56,7 +59,7 @@ export async function searchInStages(
     if (stage === "typed" && (found.at(0)?.rank === DIRECT || after?.rank === DIRECT)) break;
     beneath = beneath === null ? search.wanted : `${beneath}|${search.wanted}`;
   }
-  return { found, phones };
+  return { found, phones, reached };
 }
 
 function searchOf(
