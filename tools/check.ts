@@ -5,11 +5,15 @@ import { configurationPageIsRight } from "./configuration.ts";
 import { generateErrorCodes } from "./error-codes.ts";
 import { Fault } from "./local/fault.ts";
 import { say, step } from "./local/terminal.ts";
+import { dashboardsAreRight } from "./monitoring/dashboards.ts";
+import { eventsPageIsRight } from "./monitoring/events-page.ts";
+import { metricsPageIsRight } from "./monitoring/metrics-page.ts";
 import { generateTables } from "./tables.ts";
 import { startTestServer } from "./testing/server.ts";
 
 const REPOSITORY = join(import.meta.dir, "..");
 const RELEASED = "proto/released.binpb";
+const REGENERATE = "Run: npm run generate";
 
 /** Runs a program of node_modules/.bin or the PATH. Throws what it wrote, and `advice`, if it fails. */
 async function run(command: readonly string[], advice: string): Promise<string> {
@@ -57,6 +61,20 @@ const checks: Readonly<Record<string, () => Promise<string>>> = {
   configuration: async () => {
     if (await configurationPageIsRight()) return "in order";
     throw new Fault("docs/configuration.md is not what the schemas say. Run: npm run generate");
+  },
+
+  monitoring: async () => {
+    const pages = { metrics: metricsPageIsRight, events: eventsPageIsRight };
+    for (const [name, isRight] of Object.entries(pages)) {
+      const right = await isRight().catch((error: unknown) => {
+        throw new Fault(String(error));
+      });
+      if (!right) throw new Fault(`docs/${name}.md is not what the code says. ${REGENERATE}`);
+    }
+    if (await dashboardsAreRight()) return "in order";
+    throw new Fault(
+      `infrastructure/monitoring/dashboards is not what it is made from. ${REGENERATE}`,
+    );
   },
 
   "error codes": async () => {

@@ -2,6 +2,9 @@ import { delimiter, join } from "node:path";
 import { writeConfigurationPage } from "./configuration.ts";
 import { generateErrorCodes } from "./error-codes.ts";
 import { step } from "./local/terminal.ts";
+import { writeDashboards } from "./monitoring/dashboards.ts";
+import { writeEventsPage } from "./monitoring/events-page.ts";
+import { writeMetricsPage } from "./monitoring/metrics-page.ts";
 import { generateTables } from "./tables.ts";
 import { startTestServer } from "./testing/server.ts";
 
@@ -9,7 +12,8 @@ const REPOSITORY = join(import.meta.dir, "..");
 const BINARIES = join(REPOSITORY, "node_modules/.bin");
 
 // Writes what is generated and committed: proto/gen from the .proto files, docs/configuration.md from
-// the configurations' schemas, the tables' types from sql/.
+// the configurations' schemas, docs/metrics.md and docs/events.md from what the code measures and logs,
+// the dashboards, the tables' types from sql/.
 
 await step(
   "proto/gen",
@@ -25,6 +29,9 @@ await step(
   () => "written",
 );
 await step("configuration", writeConfigurationPage, () => "written");
+await step("metrics", writeMetricsPage, () => "written");
+await step("events", writeEventsPage, () => "written");
+await step("dashboards", writeDashboards, () => "written");
 await step(
   "error codes",
   () => generateErrorCodes(false),

@@ -79,22 +79,29 @@ test("mounts what is there, and publishes ports on this computer alone", () => {
   }
 });
 
-test("monitoring asks both services where they listen", async () => {
-  const [prometheus] = await documentsOf(
-    join(REPOSITORY, "infrastructure/compose/prometheus.yaml"),
-  );
+test("monitoring asks both services where they listen, and has its rules and dashboards", async () => {
+  const monitoring = join(REPOSITORY, "infrastructure/monitoring");
+  const [prometheus] = await documentsOf(join(monitoring, "prometheus.yaml"));
   expect(prometheus).toMatchObject({
-    scrape_configs: [
-      {
-        metrics_path: "/metrics",
-        static_configs: [{ targets: ["user-svc:8080", "crm-svc:8080"] }],
-      },
-    ],
+    rule_files: ["/etc/prometheus/alerts.yaml"],
+    // Alerts and dashboards tell the services apart by these names.
+    scrape_configs: ["user-svc", "crm-svc"].map((name) => ({
+      job_name: name,
+      static_configs: [{ targets: [`${name}:8080`] }],
+    })),
   });
-  const [grafana] = await documentsOf(
-    join(REPOSITORY, "infrastructure/compose/grafana-datasources.yaml"),
+  expect(service("prometheus").volumes).toContain(
+    "./infrastructure/monitoring/alerts.yaml:/etc/prometheus/alerts.yaml:ro",
   );
+  const [grafana] = await documentsOf(join(monitoring, "grafana-datasources.yaml"));
   expect(grafana).toMatchObject({ datasources: [{ url: "http://prometheus:9090" }] });
+  const [dashboards] = await documentsOf(join(monitoring, "grafana-dashboards.yaml"));
+  expect(dashboards).toMatchObject({
+    providers: [{ options: { path: "/etc/grafana/dashboards" } }],
+  });
+  expect(service("grafana").volumes).toContain(
+    "./infrastructure/monitoring/dashboards:/etc/grafana/dashboards:ro",
+  );
   for (const name of ["user-svc", "crm-svc"]) {
     expect(service(name).environment["PORT"] ?? "8080").toBe("8080");
   }

@@ -38,6 +38,8 @@ export interface Served {
   /** As Hono knows them; those of the method `ALL` are middleware. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
   readonly methods: readonly DescMethod[];
+  /** Names of its jobs. */
+  readonly jobs: readonly string[];
 }
 
 /** Both services, on ports of their own and a database of their own. */
@@ -180,7 +182,8 @@ function noted<Services>(
     routes(app) {
       parts.routes(app);
       const methods = parts.bindings.map(({ method }) => method);
-      served.push({ service, routes: app.routes, methods });
+      const jobs = (parts.jobs ?? []).map(({ name }) => name);
+      served.push({ service, routes: app.routes, methods, jobs });
     },
   };
 }
