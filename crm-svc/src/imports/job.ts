@@ -12,6 +12,7 @@ import * as queries from "./queries.ts";
 import { stagedRecords } from "./schema.ts";
 import { mappingOf, type Understood, understand } from "./understand.ts";
 import { undoSome } from "./undo.ts";
+import * as uploads from "./upload-queries.ts";
 import { isRefusedData, type Work, workThrough, workThroughSingly } from "./work.ts";
 
 type Scope = JobScope<CrmServices, DB>;
@@ -61,11 +62,11 @@ export const abandonedUploadsJob = job({
   schedule: {
     everyMinutes: 5,
     due: ({ database }: CrmServices) =>
-      queries.tenantsWithAbandonedUploads(database.outsideTenants(Date.now() + 60_000)),
+      uploads.tenantsWithAbandonedUploads(database.outsideTenants(Date.now() + 60_000)),
   },
   run: ({ tenantId, change }) =>
     change(async (db) => {
-      await queries.deleteAbandonedUploads(db, tenantId);
+      await uploads.deleteAbandonedUploads(db, tenantId);
       return { output: undefined, audit: [] };
     }),
 });

@@ -16,6 +16,7 @@ import {
   importInput,
   listImportsInput,
 } from "./schema.ts";
+import * as uploads from "./upload-queries.ts";
 
 /** Takes a file of contacts in. It is worked through afterwards, by a job. */
 export const importContacts = upload({
@@ -26,7 +27,7 @@ export const importContacts = upload({
   maxBytes: ({ imports }) => imports.maxBytes,
   receive: receiveRows,
   async run({ context, db }, _input, { rows, ...key }) {
-    const queued = await queries.queueImport(db, key, rows);
+    const queued = await uploads.queueImport(db, key, rows);
     if (queued === null) throw givenUp();
     await goOn({ db, context });
     return { output: queued, audit: auditEntry("created", queued) };

@@ -7,8 +7,8 @@ import { unreadable } from "../csv/schema.ts";
 import type { CrmServices } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
 import type { ImportKey } from "./queries.ts";
-import * as queries from "./queries.ts";
 import type { ImportInput, StagedRecord, StoredMapping } from "./schema.ts";
+import * as uploads from "./upload-queries.ts";
 
 /** What is staged, and later worked through, at once. */
 const BATCH_ROWS = 500;
@@ -56,8 +56,8 @@ export async function receiveRows(
     let batches = 0;
     for await (const staged of batched(records)) {
       await change(async (tx) => {
-        if (batches === 0) await queries.insertImport(tx, started);
-        if (!(await queries.insertBatches(tx, key, batches, staged.map(toJson)))) throw givenUp();
+        if (batches === 0) await uploads.insertImport(tx, started);
+        if (!(await uploads.insertBatches(tx, key, batches, staged.map(toJson)))) throw givenUp();
         return { output: undefined, audit: [] };
       });
       rows += staged.reduce((sum, batch) => sum + batch.length, 0);
@@ -79,7 +79,7 @@ export async function receiveRows(
 /** Removes an upload that is to come to nothing. */
 export function discardRows({ change }: Scope, key: ImportKey): Promise<void> {
   return change(async (tx) => {
-    await queries.deleteUpload(tx, key);
+    await uploads.deleteUpload(tx, key);
     return { output: undefined, audit: [] };
   });
 }
