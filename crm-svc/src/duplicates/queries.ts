@@ -159,20 +159,27 @@ export async function findSimilar(
   }));
 }
 
+/** What somebody is found by who is added at the same moment; null where it is not looked at. */
+export type Held = Pick<Identity, "email" | "phone" | "company" | "lastName">;
+
 /**
- * Holds what an identity is found by until the transaction ends, so that of two alike that are added at
+ * Holds what identities are found by until the transaction ends, so that of two alike that are added at
  * once the second sees the first. In one order, so that they do not wait for each other.
  */
-export async function holdIdentity(
+export async function holdIdentities(
   db: Db,
   tenantId: string,
-  { email, phone, company, lastName }: Identity,
+  identities: readonly Held[],
 ): Promise<void> {
+  const list = (pick: (identity: Held) => string | null) => identities.map(pick);
   await sql`
     select pg_advisory_xact_lock(held.key) from (
       select distinct hashtextextended(${tenantId}::text || '/' || value, 0) as key
-      from (values (${email}::text), (${phone}::text),
-                   (crm.match_at(${company}::text, ${lastName}::text))) as holds (value)
+      from unnest(
+        ${list(({ email }) => email)}::text[], ${list(({ phone }) => phone)}::text[],
+        ${list(({ company }) => company)}::text[], ${list(({ lastName }) => lastName)}::text[]
+      ) as identity (email, phone, company, last_name)
+      cross join lateral (values (email), (phone), (crm.match_at(company, last_name))) as holds (value)
       where value is not null
       order by key
     ) as held`.execute(db);

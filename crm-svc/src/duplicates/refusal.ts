@@ -6,7 +6,7 @@ import type { Contact, ContactValues } from "../contacts/schema.ts";
 import type { DB } from "../tables.gen.ts";
 import { type Candidate, candidatesFor } from "./candidates.ts";
 import { comparable, type Identity } from "./comparable.ts";
-import { findDismissed, holdIdentity } from "./queries.ts";
+import { findDismissed, holdIdentities } from "./queries.ts";
 import { MAX_CANDIDATES } from "./schema.ts";
 import { likeness } from "./scoring.ts";
 
@@ -27,7 +27,7 @@ export async function refuseLikelyDuplicate(
   const identity = identityOf(values);
   const former = before && identityOf(before);
   if (former !== null && JSON.stringify(former) === JSON.stringify(identity)) return;
-  await holdIdentity(db, tenantId, identity);
+  await holdIdentities(db, tenantId, [identity]);
   const candidates = await candidatesFor(db, tenantId, identity, before?.id ?? null);
   const likely = candidates.filter(
     (candidate) => candidate.likely && !wasLikely(former, candidate),

@@ -4,6 +4,7 @@ import { type Kysely, sql } from "kysely";
 import type { ContactSettings } from "../contact-fields/queries.ts";
 import type { ContactValues } from "../contacts/schema.ts";
 import type { RowFault } from "../csv/schema.ts";
+import { type Held, holdIdentities } from "../duplicates/queries.ts";
 import type { DB } from "../tables.gen.ts";
 import * as queries from "./batch-queries.ts";
 import { keysOf, plan } from "./plan.ts";
@@ -86,6 +87,8 @@ export function isRefusedData(error: unknown): boolean {
 
 async function apply(db: Kysely<DB>, work: Work, rows: readonly Row[]) {
   const { tenantId, mode, dryRun } = work;
+  // Who is being created at this moment is waited for, and found; and whoever creates one of these waits.
+  if (mode !== "create" && !dryRun) await holdIdentities(db, tenantId, rows.map(lookedForBy));
   const matches = rows.length > 0 ? await queries.matchRows(db, rows) : [];
   const decided = plan(rows, matches, {
     ...work,
@@ -144,6 +147,16 @@ async function apply(db: Kysely<DB>, work: Work, rows: readonly Row[]) {
     })),
   ];
   return { counts, faults, preview, audit };
+}
+
+/**
+ * What a row is recognised by, if it is no contact of an export of ours, which is there already. One thing
+ * each, because PostgreSQL has room for some thousand such locks.
+ */
+function lookedForBy({ values: { email, phone, company, lastName } }: Row): Held {
+  const nothing = { email: null, phone: null, company: null, lastName: null };
+  if (email !== null) return { ...nothing, email };
+  return phone === null ? { ...nothing, company, lastName } : { ...nothing, phone };
 }
 
 const NO_MATCH = { phoneKey: null, nameKey: "", contactId: null };
