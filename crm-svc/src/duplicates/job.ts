@@ -5,7 +5,7 @@ import type { DB } from "../tables.gen.ts";
 import { probesFor } from "./candidates.ts";
 import { type Comparable, comparable } from "./comparable.ts";
 import * as queue from "./pairs.queries.ts";
-import { findSimilar, inOrder, tenantsWithChanges } from "./queries.ts";
+import { findSimilar, inOrder, isImporting, tenantsWithChanges } from "./queries.ts";
 import { likeness, REVIEW_SCORE } from "./scoring.ts";
 
 /** Contacts that are compared with all others at a time: a second's work, and some megabytes. */
@@ -15,6 +15,9 @@ const DUE_TIMEOUT_MS = 10_000;
 /**
  * Compares the contacts that came or changed with all others of their tenant, and keeps the pairs that
  * are likely one person. Goes on from wherever it was stopped: what is done is no longer in the queue.
+ *
+ * What comes by an import waits for its end: compared meanwhile, it takes the processor time that the
+ * import, and whoever is waiting for an answer, need.
  */
 export const findDuplicates = job({
   name: "contacts.findDuplicates",
@@ -26,6 +29,7 @@ export const findDuplicates = job({
   async run({ context, tenantId, db, change }) {
     for (;;) {
       context.signal.throwIfAborted();
+      if (await isImporting(db, tenantId)) return;
       const queued = await queue.listQueued(db, tenantId, BATCH);
       if (queued.length === 0) return;
       const pairs = await pairsOf(db, tenantId, queued);

@@ -239,3 +239,15 @@ export async function tenantsWithChanges(db: Db): Promise<string[]> {
     select id from crm.tenants_with_changed_contacts() as id`.execute(db);
   return rows.map(({ id }) => id);
 }
+
+/** Whether an import is adding contacts to a tenant, or taking them away. */
+export async function isImporting(db: Db, tenantId: string): Promise<boolean> {
+  const running = await db
+    .selectFrom("crm.imports")
+    .select("import_id")
+    .where("tenant_id", "=", tenantId)
+    .where("status", "in", ["running", "undoing"])
+    .limit(1)
+    .executeTakeFirst();
+  return running !== undefined;
+}
