@@ -11,7 +11,7 @@ import type { ImportInput, StagedRecord, StoredMapping } from "./schema.ts";
 import * as uploads from "./upload-queries.ts";
 
 /** What is staged, and later worked through, at once. */
-const BATCH_ROWS = 500;
+export const BATCH_ROWS = 500;
 const BATCHES_AT_ONCE = 10;
 /** Rows that are long make smaller batches. In UTF-16 units. */
 const BATCH_LENGTH = 1 << 20;
