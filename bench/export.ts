@@ -29,7 +29,7 @@ async function run(environment: Environment): Promise<Row[]> {
   const tenant = await makeTenant(environment, userSvc, INVENTED);
   await multiply(environment, tenant);
   const copied = await copy(environment, tenant);
-  await using crmSvc = await environment.startCrmSvc(userSvc);
+  await using crmSvc = await environment.startCompiledCrmSvc(userSvc);
   const fast = await download(crmSvc, tenant, 0);
   const slow = await download(crmSvc, tenant, PAUSE_MS);
   const perSecond = fast["rows"]?.value ?? Number.NaN;

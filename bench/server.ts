@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { Fault } from "../tools/local/fault.ts";
 import { endWithUs, howItEnds, stopProcess } from "../tools/local/process.ts";
 
@@ -24,7 +24,7 @@ export interface Server extends AsyncDisposable {
 }
 
 export interface ServerOptions {
-  /** The program, from the repository's root. It listens on `PORT` and answers `GET /ready`. */
+  /** The program, from the repository's root, or an executable's path. It listens on `PORT` and answers `GET /ready`. */
   readonly entry: string;
   readonly port: number;
   /** All of its environment, but for PORT. */
@@ -42,7 +42,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const origin = `http://127.0.0.1:${port}`;
   const output = openSync(log, "a");
   const began = performance.now();
-  const child = Bun.spawn([process.execPath, join(REPOSITORY, entry)], {
+  const command = isAbsolute(entry) ? [entry] : [process.execPath, join(REPOSITORY, entry)];
+  const child = Bun.spawn(command, {
     cwd: REPOSITORY,
     env: { ...environment, PORT: String(port) },
     stdio: ["ignore", output, output],

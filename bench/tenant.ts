@@ -14,7 +14,7 @@ export interface Tenant {
   /** What its admin signs in with, besides the e-mail address. */
   readonly slug: string;
   readonly password: string;
-  /** Of its admin; good for fifteen minutes. */
+  /** Of its admin; good for a day. */
   readonly accessToken: string;
   readonly contactIds: readonly string[];
 }
