@@ -104,7 +104,10 @@ export function openDatabase<Tables>(options: DatabaseOptions): Database<Tables>
   const unnamed: KnownStatement = { name: undefined, observe: observerOf("") };
   const known = new Map<string, KnownStatement>();
 
-  function named({ sql, parameters }: CompiledQuery, { planEach = false }: TenantBounds): NamedStatement {
+  function named(
+    { sql, parameters }: CompiledQuery,
+    { planEach = false }: TenantBounds,
+  ): NamedStatement {
     let statement = known.get(sql);
     if (statement === undefined && known.size < MAX_NAMED) {
       statement = { name: `s${known.size}`, observe: observerOf(sql) };
