@@ -74,3 +74,14 @@ test(`nothing of ${QUERIES} odd queries (seed ${seed}) is an error`, async () =>
     expect({ q, outcome }).toMatchObject({ q, outcome: { ok: true } });
   }
 }, 60_000);
+
+test.each([
+  "garc lopez",
+  "ada@x.example",
+  "+49 731 123456",
+  "01a222cb-e101-752b-8142-0d6ab2276987",
+])("%s finds nobody where nobody is", async (q) => {
+  const { admin } = await services.newTenant();
+  const outcome = await client.call(searchContacts, { q }, { token: admin.accessToken });
+  expect(outcome).toMatchObject({ ok: true, value: { items: [] } });
+});
