@@ -10,8 +10,6 @@ const PAGES = [
   "bench/README.md",
   ...(await readdir(join(REPOSITORY, "docs"))).map((name) => `docs/${name}`),
 ];
-/** Pages that are still being written. */
-const AWAITED = new Set(["metrics.md", "events.md"]);
 const LINK = /\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g;
 /** What a page calls a file without leading to it. */
 const PATH =
@@ -37,7 +35,6 @@ for (const page of PAGES) {
     const dead: string[] = [];
     for (const [link, target = "", anchor] of markdown.matchAll(LINK)) {
       const file = target === "" ? path : resolve(dirname(path), target);
-      if (!existsSync(file) && AWAITED.has(target)) continue;
       if (!existsSync(file)) dead.push(link);
       else if (anchor && !anchorsOf(await readFile(file, "utf8")).has(anchor)) dead.push(link);
     }

@@ -23,8 +23,8 @@ in a URL, are written as \`[redacted]\`.
 \`LOG_LEVEL\` is the level at the start. With \`LOG_LEVEL_FILE\` the level is what that file holds, and changes
 with it, within five seconds, without a restart:
 
-\`\`\`sh
-echo debug > /etc/crm/log-level
+\`\`\`console
+$ echo debug > /etc/crm/log-level
 \`\`\`
 
 In Kubernetes, let it be a key of a ConfigMap that is mounted: \`kubectl edit\` then changes all instances, and
