@@ -228,7 +228,8 @@ describe("user-svc", () => {
     expect(await metricsOf(crm)).toMatch(
       /^peer_breaker_state\{peer="user-svc",address="[^"]+"\} [12]$/m,
     );
-    expect((await fetch(`${crm.url}/ready`)).status).toBe(503);
+    // What the metrics have asked before is the answer for a moment longer.
+    await eventually(async () => (await fetch(`${crm.url}/ready`)).status === 503, 10_000);
   });
 });
 
