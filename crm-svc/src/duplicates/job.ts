@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { z } from "zod";
-import { collectGarbage } from "../memory.ts";
+import { collectWhenLarge } from "../memory.ts";
 import { job } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
 import { probesFor } from "./candidates.ts";
@@ -44,7 +44,7 @@ export const findDuplicates = job({
         await queue.removeQueued(transaction, tenantId, queued);
         return { output: undefined, audit: [] };
       });
-      collectGarbage();
+      collectWhenLarge();
     }
   },
 });

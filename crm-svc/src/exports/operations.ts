@@ -2,7 +2,7 @@ import type { AuditEntry } from "@crm/platform/audit";
 import { findContactSettings } from "../contact-fields/queries.ts";
 import { filterJson } from "../contacts/filters.ts";
 import { headerLine } from "../csv/write.ts";
-import { collectGarbage } from "../memory.ts";
+import { collectBehind } from "../memory.ts";
 import { stream } from "../services.ts";
 import { contactLines, type ExportPage } from "./queries.ts";
 import {
@@ -11,7 +11,6 @@ import {
   LEAST_ROWS,
   MAX_CHUNK_BYTES,
   MOST_ROWS,
-  MUCH,
   PAGE_BYTES,
 } from "./schema.ts";
 
@@ -59,7 +58,7 @@ export const exportContacts = stream({
         if (page === null) break;
         rows += page.rows;
         yield* pieces(page.lines);
-        collectGarbage(MUCH);
+        collectBehind(page.lines.length);
         const fitting = Math.floor((PAGE_BYTES * page.rows) / page.lines.length);
         limit = Math.min(Math.max(fitting, LEAST_ROWS), MOST_ROWS);
       }

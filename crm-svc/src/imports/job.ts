@@ -2,7 +2,7 @@ import { Failure } from "@crm/platform/errors";
 import { addJob, type JobScope } from "@crm/platform/jobs";
 import { z } from "zod";
 import { type ContactSettings, findContactSettings } from "../contact-fields/queries.ts";
-import { collectGarbage } from "../memory.ts";
+import { collectWhenLarge } from "../memory.ts";
 import { type CrmServices, job } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
 import { auditEntry } from "./audit.ts";
@@ -89,7 +89,7 @@ async function workUntil(scope: Scope, next: Unfinished, until: number): Promise
       ahead = understandNext(scope, next, settings, ready.batch);
       const work = { ...next, tenantId, settings, previewRows: left };
       const shown = await workOn(scope, work, ready, started);
-      collectGarbage();
+      collectWhenLarge();
       if (shown === null) return;
       left -= shown;
       context.signal.throwIfAborted();

@@ -4,7 +4,7 @@ import { findContactSettings } from "../contact-fields/queries.ts";
 import { type Mapping, mapHeaders } from "../csv/headers.ts";
 import { readRecords } from "../csv/read.ts";
 import { unreadable } from "../csv/schema.ts";
-import { collectGarbage } from "../memory.ts";
+import { collectWhenLarge } from "../memory.ts";
 import type { CrmServices } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
 import type { ImportKey } from "./queries.ts";
@@ -63,7 +63,7 @@ export async function receiveRows(
       });
       rows += staged.reduce((sum, batch) => sum + batch.length, 0);
       batches += staged.length;
-      collectGarbage();
+      collectWhenLarge();
     }
     if (rows === 0) throw unreadable("no_rows", "The file has headers, and no row below them.", 1);
     return { ...key, rows };
