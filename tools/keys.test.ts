@@ -39,6 +39,9 @@ const shared = {
   CURSOR_SECRET: "a secret that is good for tests only",
   GRACE_SECONDS: "5",
   LIMIT_PER_SESSION: "1000000/1s",
+  // Other tests count in the same Redis, for the same address.
+  LIMIT_REGISTER_PER_ADDRESS: "1000000/1s",
+  LIMIT_REFRESH_PER_ADDRESS: "1000000/1s",
 };
 
 /** Starts an instance with the keys as they are in the files now. */
