@@ -2,6 +2,8 @@ import { generateKeyPairSync } from "node:crypto";
 import type { TestDatabase } from "./database.ts";
 import { testRedisUrl } from "./redis.ts";
 
+const UNLIMITED = "1000000/1s";
+
 /** Variables with which user-svc starts as a process on this database, at any free port. */
 export function userEnvironment({ appUrl }: Pick<TestDatabase, "appUrl">): Record<string, string> {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -10,6 +12,9 @@ export function userEnvironment({ appUrl }: Pick<TestDatabase, "appUrl">): Recor
     ENCRYPTION_SECRET: "another secret that is good for tests only",
     JWT_SIGNING_KEY: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     BCRYPT_COST: "4",
+    // All tests come from one address, and count in the same Redis.
+    LIMIT_REGISTER_PER_ADDRESS: UNLIMITED,
+    LIMIT_LOGIN_PER_ADDRESS: UNLIMITED,
   };
 }
 
