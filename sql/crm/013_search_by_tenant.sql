@@ -171,12 +171,13 @@ begin
     previous := case when first = after_tier then after_id end;
     upto := first;
     if dear then
-      -- Better tiers, of which the sample has next to none, count as the next that it has some of.
+      -- Better tiers, of which the sample has next to none, count as the next that it has some of. Always
+      -- from the first on, so that a page continues in the tier in which the one before it has ended.
       expected := 0;
-      for n in first .. last loop
+      for n in 1 .. last loop
         upto := n;
         expected := expected + fitting_answers[n];
-        exit when expected > 3;
+        exit when n >= first and expected > 3;
       end loop;
       first := upto;
     end if;
