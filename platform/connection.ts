@@ -13,14 +13,17 @@ export interface Client {
   readonly address: string;
 }
 
+export type Protocol = "http1" | "http2";
+
 /** What is known of a connection that is passed on to a server behind. */
 export interface Connection {
   readonly client: Client;
   /** The client's socket, and the one to the server behind. */
   readonly front: Socket<Connection>;
   back: Socket<Connection> | undefined;
-  backPort: number;
-  protocol: "http1" | "http2" | undefined;
+  protocol: Protocol | undefined;
+  /** Protocol and local port of `back`. */
+  backKey: string;
   /** What the client sent before the protocol was known and the server behind reached. */
   early: Buffer;
   /** What a socket's kernel buffer had no room for. While there is any, its source is paused. */
@@ -50,8 +53,8 @@ export function newConnection(front: Socket<Connection>, headMs: number): Connec
     client: { address: ipAddress(front.remoteAddress) },
     front,
     back: undefined,
-    backPort: 0,
     protocol: undefined,
+    backKey: "",
     early: Buffer.alloc(0),
     toBack: undefined,
     toFront: undefined,

@@ -50,7 +50,7 @@ export async function serveHttp2(
 
   const server = createServer({ settings: SETTINGS }, (request, response) => {
     const { remoteAddress, remotePort } = request.socket;
-    const client = front().arrived(remoteAddress, remotePort);
+    const client = front().arrived("http2", remoteAddress, remotePort);
     if (!client) {
       request.stream.session?.destroy();
       return;
@@ -73,7 +73,7 @@ export async function serveHttp2(
     session.once("remoteSettings", () => {
       clearTimeout(silent);
       const { remoteAddress, remotePort } = session.socket;
-      if (!front().arrived(remoteAddress, remotePort)) session.destroy();
+      if (!front().arrived("http2", remoteAddress, remotePort)) session.destroy();
     });
     session.once("close", () => {
       clearTimeout(silent);

@@ -369,6 +369,27 @@ describe("the client's address", () => {
       expect((await askHttp2(`http://${host}:${port}`, "/")).body).toBe(`GET /  ${address}.`);
     });
   }
+
+  test("is kept for HTTP/2 while connections of HTTP/1.1 come and go on the same ports behind", async () => {
+    const { port } = await started();
+    const http2 = Array.from({ length: 100 }, () => rawClient(port));
+    async function ask(bytes: Buffer, answers: number): Promise<void> {
+      for (const { socket } of http2) socket.write(bytes);
+      await Promise.all(http2.map((client) => client.receives("127.0.0.1.", answers)));
+    }
+    await ask(Buffer.concat([Buffer.from(HTTP2_PREFACE), SETTINGS, getFrame(1)]), 1);
+    // A local port may be given to a connection to each of the two servers. The kernel goes through
+    // half of them in turn, which are 14,116, and so comes past each that HTTP/2 has.
+    for (let round = 0; round < 150; round++) {
+      const http1 = Array.from({ length: 100 }, () => rawClient(port));
+      for (const { socket } of http1) socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+      await Promise.all(http1.map((client) => client.receives("127.0.0.1.")));
+      for (const { socket } of http1) socket.resetAndDestroy();
+      await Promise.all(http1.map(({ closed }) => closed));
+    }
+    await ask(getFrame(3), 2);
+    for (const { socket } of http2) socket.destroy();
+  }, 60_000);
 });
 
 describe("close", () => {

@@ -93,7 +93,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   const http1 = serveHttp1(LOOPBACK, 0, limits, (request, server) => {
     const peer = server.requestIP(request);
-    const client = front.arrived(peer?.address, peer?.port);
+    const client = front.arrived("http1", peer?.address, peer?.port);
     if (!client) {
       return refusal(new Failure("forbidden", "internal_port", "Use the service's own port."));
     }

@@ -5,6 +5,7 @@ import {
   extend,
   MAX_HEAD_BYTES,
   newConnection,
+  type Protocol,
   sendBack,
   sendFront,
   unsent,
@@ -35,10 +36,15 @@ export interface SpliceOptions {
 export interface SplicePort {
   readonly port: number;
   /**
-   * Notes that a server behind has read a request's head, or HTTP/2's settings, from that address.
-   * Gives the client whose they are; `undefined` if they did not come through this port.
+   * Notes that the server behind for that protocol has read a request's head, or HTTP/2's settings,
+   * from that address. Gives the client whose they are; `undefined` if they did not come through this
+   * port.
    */
-  arrived(address: string | undefined, port: number | undefined): Client | undefined;
+  arrived(
+    protocol: Protocol,
+    address: string | undefined,
+    port: number | undefined,
+  ): Client | undefined;
   /**
    * Stops accepting and closes what is idle; an HTTP/1.1 connection closes after the answer that it
    * is owed, an HTTP/2 one when the server behind closes it. Resolves when all are closed; those
@@ -82,9 +88,14 @@ const LINGER_MS = 2_000;
 export function openSplicePort(options: SpliceOptions): SplicePort {
   const { limits } = options;
   const connections = new Set<Connection>();
-  const byBackPort = new Map<number, Connection>();
+  const byBack = new Map<string, Connection>();
   const allClosed = Promise.withResolvers<void>();
   let closing = false;
+
+  /** The local port alone is not enough: each of the two servers may get a connection from it. */
+  function backKey(protocol: Protocol | undefined, localPort: number): string {
+    return `${protocol}:${localPort}`;
+  }
 
   function progress(c: Connection): void {
     if (!c.opening) extend(c, c.protocol === "http2" ? limits.http2IdleMs : limits.idleMs);
@@ -196,8 +207,8 @@ export function openSplicePort(options: SpliceOptions): SplicePort {
         return;
       }
       c.back = socket;
-      c.backPort = socket.localPort;
-      byBackPort.set(c.backPort, c);
+      c.backKey = backKey(c.protocol, socket.localPort);
+      byBack.set(c.backKey, c);
       fromClient(c, c.early);
       c.early = Buffer.alloc(0);
       readFront(c);
@@ -223,7 +234,8 @@ export function openSplicePort(options: SpliceOptions): SplicePort {
     },
     close(socket) {
       const c = socket.data;
-      byBackPort.delete(c.backPort);
+      // The port may be another connection's by now.
+      if (byBack.get(c.backKey) === c) byBack.delete(c.backKey);
       // Without FIN before: what the client has may be half an answer, and must not look whole.
       if (!c.finishing) c.front.terminate();
     },
@@ -280,8 +292,9 @@ export function openSplicePort(options: SpliceOptions): SplicePort {
 
   return {
     port: listener.port,
-    arrived(address, port) {
-      const c = address === LOOPBACK && port !== undefined ? byBackPort.get(port) : undefined;
+    arrived(protocol, address, port) {
+      if (address !== LOOPBACK || port === undefined) return undefined;
+      const c = byBack.get(backKey(protocol, port));
       if (!c) return undefined;
       c.opening = false;
       progress(c);

@@ -77,8 +77,10 @@ function http2(url: URL, token: string): Ask {
     }
     const stream = session.request({ ":path": url.pathname, authorization: `Bearer ${token}` });
     stream.resume();
-    const [headers] = await once(stream, "response");
-    if (!stream.closed) await once(stream, "close");
+    const closed = once(stream, "close");
+    const unanswered = closed.then(() => Promise.reject(new Error("closed without an answer")));
+    const [headers] = await Promise.race([once(stream, "response"), unanswered]);
+    await closed;
     return Number(headers[":status"]);
   };
 }
