@@ -96,9 +96,11 @@ declare
   -- contacts, thinking that there are none, instead of going back from the newest.
   there constant text := 'c.tenant_id = (select identity.current_tenant()) and c.deleted_at is null';
   better_than constant text := 'c.search @@ $2 and (c.search @@ $4) is not true';
-  tier_cases constant text[] := array(
+  -- As which each tier counts.
+  counts_as integer[] := array(select generate_series(1, last));
+  tier_cases text[] := array(
     select format('when c.search @@ $3[%s] then %s', n, n) from generate_series(1, last) n);
-  tier_of constant text := 'case ' || array_to_string(tier_cases, ' ') || ' end';
+  tier_of text := format('case %s end', array_to_string(tier_cases, ' '));
   answers integer[] := array_fill(0, array[last]);
   fitting_answers integer[] := answers;
   term_answers integer[] := array_fill(0, array[coalesce(cardinality(terms), 0)]);
@@ -167,20 +169,26 @@ begin
   dear := coalesce(cost > 30000 and cost / 2 > step_cost * most * seen
     / greatest((select sum(n) from unnest(fitting_answers) n) - 1, 0.5), false);
 
-  while first <= last and most > 0 loop
-    previous := case when first = after_tier then after_id end;
-    upto := first;
-    if dear then
-      -- Better tiers, of which the sample has next to none, count as the next that it has some of. Always
-      -- from the first on, so that a page continues in the tier in which the one before it has ended.
+  if dear then
+    -- Better tiers, of which the sample has next to none, count as the next that it has some of.
+    upto := 1;
+    expected := 0;
+    for n in 1 .. last loop
+      expected := expected + fitting_answers[n];
+      continue when expected <= 3 and n < last;
+      counts_as[upto:n] := array_fill(n, array[n - upto + 1]);
+      upto := n + 1;
       expected := 0;
-      for n in 1 .. last loop
-        upto := n;
-        expected := expected + fitting_answers[n];
-        exit when n >= first and expected > 3;
-      end loop;
-      first := upto;
-    end if;
+    end loop;
+    tier_cases := array(
+      select format('when c.search @@ $3[%s] then %s', n, counts_as[n]) from generate_series(1, last) n);
+    tier_of := format('case %s end', array_to_string(tier_cases, ' '));
+  end if;
+
+  while first <= last and most > 0 loop
+    first := counts_as[first];
+    upto := first;
+    previous := case when first = after_tier then after_id end;
     cost := coalesce(share, answers[first]::float8 / seen) * contacts * hit_cost;
     -- One answer less, since the sample may have been lucky. If it was, the walk ends before it has cost more
     -- than half of what the index would.
@@ -190,9 +198,9 @@ begin
           'select c.contact_id
            from (select * from crm.contacts c where %s and ($5 is null or c.contact_id < $5)
                  order by c.contact_id desc limit %s) c
-           where (%s) and %s and (%s) %s %s limit $6',
+           where (%s) and %s and (%s) = %s limit $6',
           there, case when dear then walked else least(walked, 2 * steps, cost / 2 / step_cost) end::integer,
-          conditions, better_than, tier_of, case when dear then '<=' else '=' end, first)
+          conditions, better_than, tier_of, first)
         using filter, wanted, tiers, beneath, previous, most
       loop
         contact_id := row.contact_id;
@@ -225,12 +233,10 @@ begin
       by_filter := expected > greatest(fitting, common);
       for row in execute format(
           'select contact_id, tier from (
-             select c.contact_id, greatest(c.tier, %4$s) as tier from (
-               select c.contact_id, case when (%1$s) and (c.search @@ $4) is not true then case %2$s end end as tier
-               from (select * from crm.contacts c where %3$s offset 0) c offset 0
-             ) c where c.tier between %5$s and %6$s
+             select c.contact_id, case when (%1$s) and (c.search @@ $4) is not true then case %2$s end end as tier
+             from (select * from crm.contacts c where %3$s offset 0) c offset 0
            ) hits
-           where $5 is null or tier > %4$s or contact_id < $5
+           where tier between %4$s and %5$s and ($5 is null or tier > %4$s or contact_id < $5)
            order by tier, contact_id desc limit $6',
           conditions,
           array_to_string(tier_cases[:upto], ' '),
@@ -240,7 +246,6 @@ begin
                else '(c.tenant_id = identity.current_tenant()) is true and c.deleted_at is null
                      and crm.tenant_words(c.tenant_id, c.search) @@ (select $7)' end,
           first,
-          case when dear then 1 else first end,
           upto)
         using filter, wanted, tiers, beneath, previous, most,
           crm.tenant_query(identity.current_tenant(), looked_up)

@@ -71,11 +71,12 @@ async function counts(db: Kysely<DB>): Promise<Map<string, number>> {
 async function reads(
   filter: object,
   sort: { readonly by: Sort; readonly descending: boolean },
+  tenant = tenantId,
 ): Promise<Record<string, number>> {
   return app.transaction().execute(async (db) => {
-    await sql`select set_config('app.tenant_id', ${tenantId}, true)`.execute(db);
+    await sql`select set_config('app.tenant_id', ${tenant}, true)`.execute(db);
     const before = await counts(db);
-    await listContacts(db, tenantId, JSON.stringify(filter), sort, LIMIT, undefined);
+    await listContacts(db, tenant, JSON.stringify(filter), sort, LIMIT, undefined);
     const after = await counts(db);
     const read = [...after].map(
       ([index, rows]) => [index, rows - (before.get(index) ?? 0)] as const,
@@ -134,3 +135,57 @@ test("what most have is found on the way through the order", async () => {
     expect(contacts_by_creation).toBeLessThan(5 * LIMIT);
   }
 });
+
+/** More than a list's order is walked through; whom the filter lets through comes last in each order. */
+const MANY = 9_000;
+const AT_ODDS = 2_500;
+const former = { lifecycleStage: ["former"] };
+
+const manyId = await withClient(files.ownerUrl, async (owner) => {
+  const id = Bun.randomUUIDv7();
+  await owner.query(
+    "insert into identity.tenants (tenant_id, slug, name) values ($1, 'many', 'Many')",
+    [id],
+  );
+  await owner.query(
+    `insert into crm.contacts (tenant_id, contact_id, last_name, company, lifecycle_stage, created_at,
+                               updated_at)
+     select $1, gen_random_uuid(), to_char(n, 'FM00000'), to_char(n, 'FM00000'),
+            case when n > $2 then 'former' else 'lead' end,
+            now() - n * interval '1 minute', now() - n * interval '1 minute'
+     from generate_series(1, $3::integer) n`,
+    [id, MANY - AT_ODDS, MANY],
+  );
+  await owner.query("vacuum analyze crm.contacts");
+  return id;
+});
+
+test.each<[string, Sort, boolean]>([
+  ["contacts_by_creation", "createdAt", true],
+  ["contacts_by_update", "updatedAt", true],
+  ["contacts_by_name", "name", false],
+  ["contacts_by_company", "company", false],
+])(
+  "what many have is found, though %s comes to it last, sorted by %s",
+  async (index, by, descending) => {
+    const sort = { by, descending };
+    const read = await reads(former, sort, manyId);
+    expect(read[index]).toBe(5_000);
+    expect(read["contacts_by_facets"]).toBeGreaterThanOrEqual(AT_ODDS);
+
+    const numbers: string[] = [];
+    for (let after: { key: string; id: string } | undefined; ; ) {
+      const page = await app.transaction().execute(async (db) => {
+        await sql`select set_config('app.tenant_id', ${manyId}, true)`.execute(db);
+        return listContacts(db, manyId, JSON.stringify(former), sort, 400, after);
+      });
+      const shown = page.slice(0, 400);
+      numbers.push(...shown.map(({ contact }) => contact.lastName ?? ""));
+      const last = shown.at(-1);
+      if (page.length <= 400 || last === undefined) break;
+      after = { key: last.key, id: last.contact.id };
+    }
+    const wanted = Array.from({ length: AT_ODDS }, (_, at) => MANY - AT_ODDS + 1 + at);
+    expect(numbers).toEqual(wanted.map((n) => String(n).padStart(5, "0")));
+  },
+);

@@ -121,6 +121,30 @@ test("what is common is found among the newest, and most rows are never read", a
   }
 });
 
+test("the pages of a search that is dear to look up hold each contact once", async () => {
+  const people = (...numbers: number[]) =>
+    `$$${numbers.map((n) => `'ep${n}@example.com'`).join("|")}$$`;
+  const pages: string[][] = [];
+  let after = "null, null";
+  await app.query("begin");
+  await app.query("select set_config('app.tenant_id', $1, true)", [tenants.known]);
+  for (;;) {
+    // Of the better two tiers, the newest contacts, which are the sample, hold two each.
+    const { rows } = await app.query<{ contact_id: string; tier: number }>(
+      `select * from crm.search_contacts('{}', $$'cexample'&'ngiven'$$, array['cexample', 'ngiven']::tsquery[],
+         array[${people(4990, 4980, 10)}, ${people(4970, 4960, 20)}, 'cexample']::tsquery[],
+         null, ${after}, 700)`,
+    );
+    pages.push(rows.map(({ contact_id }) => contact_id));
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    after = `${last.tier}, '${last.contact_id}'`;
+  }
+  await app.query("rollback");
+  expect(pages.flat()).toHaveLength(CONTACTS);
+  expect(new Set(pages.flat()).size).toBe(CONTACTS);
+});
+
 test("where nobody is, nobody is found", async () => {
   const query =
     "select * from crm.search_contacts('{}', 'a&b', '{a,b}', '{a&b}', null, null, null, 26)";
