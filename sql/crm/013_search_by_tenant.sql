@@ -125,20 +125,23 @@ declare
   row record;
 begin
   for row in execute format(
-      'select case when %s then %s end as tier, (%s) is true as fits,
-         array(select (c.search @@ term)::integer from unnest($5) term) as terms
-       from (select * from crm.contacts c where %s order by c.contact_id desc limit %s) c',
+      'select tier, fits, count(*)::integer as seen, array[%s]::bigint[] as terms
+       from (select case when %s then %s end as tier, (%s) is true as fits, c.search
+             from (select * from crm.contacts c where %s order by c.contact_id desc limit %s) c offset 0) sample
+       group by tier, fits',
+      (select string_agg(format('count(*) filter (where search @@ $5[%s])', n), ', ')
+       from generate_series(1, cardinality(terms)) n),
       better_than, tier_of, conditions, there, sampled)
     using filter, wanted, tiers, beneath, terms
   loop
-    seen := seen + 1;
-    fitting := fitting + row.fits::integer;
+    seen := seen + row.seen;
+    fitting := fitting + case when row.fits then row.seen else 0 end;
     for n in 1 .. cardinality(term_answers) loop
       term_answers[n] := term_answers[n] + row.terms[n];
     end loop;
     if row.tier is not null then
-      answers[row.tier] := answers[row.tier] + 1;
-      fitting_answers[row.tier] := fitting_answers[row.tier] + row.fits::integer;
+      answers[row.tier] := answers[row.tier] + row.seen;
+      fitting_answers[row.tier] := fitting_answers[row.tier] + case when row.fits then row.seen else 0 end;
     end if;
   end loop;
 
