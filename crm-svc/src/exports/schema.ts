@@ -12,6 +12,3 @@ export const MAX_CHUNK_BYTES = 262_144;
 export const MOST_ROWS = 250;
 export const LEAST_ROWS = 10;
 export const PAGE_BYTES = 65_536;
-
-/** With more bytes than these, the process that exports is larger than it need be. */
-export const MUCH = 96 << 20;

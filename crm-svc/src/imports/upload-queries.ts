@@ -63,7 +63,7 @@ export async function insertBatches(
   return true;
 }
 
-/** The upload is complete; false if it has been given up meanwhile. */
+/** The upload is complete; null if it has been given up meanwhile. */
 export async function queueImport(
   db: Db,
   { tenantId, importId }: ImportKey,
