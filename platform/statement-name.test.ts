@@ -15,7 +15,7 @@ test.each([
     'select "a" from "crm"."contacts" inner join crm.search_contacts($1) as found on true',
     "call crm.search_contacts",
   ],
-  ["select case when words @@ q then 1 end from fits, crm.plain_words(x) as words", "select"],
+  ["select case when words @@ q then 1 end from fits, crm.words_apart(x) as words", "select"],
   ["select crm.folded_words($1::text[]) as words", "call crm.folded_words"],
   ["select 1", "select"],
   ["savepoint one_row", "savepoint"],

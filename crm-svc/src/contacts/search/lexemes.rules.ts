@@ -2,10 +2,11 @@ import type { How } from "./schema.ts";
 import type { Term } from "./spelling.rules.ts";
 import { isSpaceless } from "./typed.rules.ts";
 
-/** Where words are: in names; also in company or e-mail; anywhere. See crm.contact_words. */
+/** Where words are: in names; there, in company or e-mail; anywhere. See crm.contact_words. */
+export type Place = "n" | "c" | "o";
 export const IN_NAME = "n";
-export const IN_COMPANY = "nc";
-export const ANYWHERE = "nco";
+export const IN_COMPANY = "c";
+export const ANYWHERE = "o";
 
 export function quoted(lexeme: string): string {
   return `'${lexeme.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
@@ -19,45 +20,48 @@ export function allOf(queries: readonly string[]): string {
   return queries.includes("") ? "" : `(${queries.join("&")})`;
 }
 
-export function exact(word: string, where: string): string {
-  return anyOf([...where].map((mark) => quoted(mark + word)));
+export function exact(word: string, where: Place): string {
+  return quoted(where + word);
 }
 
-/** What a word begins with is kept, too; see crm.contact_words. */
-const INITIALS: Readonly<Record<string, string>> = { n: "i", c: "j", o: "j" };
+export function begun({ word }: Term, where: Place): string {
+  return `${quoted(where + word)}:*`;
+}
+
+/** What begins with so many letters is kept, too; see crm.tenant_words. */
+const KEPT_BEGINNING = 3;
 
 /**
- * PostgreSQL reads all entries of all words that begin so before it looks at other conditions. So it is
- * told which words these are, if they are few; and of a single letter there is an entry of its own.
+ * The same to be looked up. PostgreSQL reads all entries of all words that begin so before it looks at other
+ * conditions, so it is told which words these are, if they are few.
  */
-export function begun({ word, begun: words }: Term, where: string): string {
-  if ([...word].length === 1) {
-    return anyOf([...where].map((mark) => quoted(`${INITIALS[mark]}${word}`)));
-  }
-  return words === null
-    ? anyOf([...where].map((mark) => `${quoted(mark + word)}:*`))
+export function begunListed(term: Term, where: Place): string {
+  const { word, begun: words } = term;
+  return words === null || [...word].length <= KEPT_BEGINNING
+    ? begun(term, where)
     : anyOf([word, ...words].map((each) => exact(each, where)));
 }
 
 /** The pieces of two characters that a run without spaces is kept as; one alone begins some of them. */
-function pieces(word: string, mark: string): string {
+function pieces(word: string, where: Place | ""): string {
   const characters = [...word];
-  if (characters.length === 1) return `${quoted(`${mark}x${word}`)}:*`;
+  if (characters.length === 1) return `${quoted(`${where}x${word}`)}:*`;
   return allOf(
-    characters.slice(1).map((second, at) => quoted(`${mark}x${characters[at]}${second}`)),
+    characters.slice(1).map((second, at) => quoted(`${where}x${characters[at]}${second}`)),
   );
 }
 
-export function inMiddle({ word, within }: Term, where: string): string {
-  if (isSpaceless(word)) return anyOf([...where].map((mark) => pieces(word, mark)));
-  return anyOf(within.map((other) => exact(other, where)));
+export function inMiddle({ word, within }: Term, where: Place): string {
+  return isSpaceless(word)
+    ? pieces(word, where)
+    : anyOf(within.map((other) => exact(other, where)));
 }
 
-export function misspelled(words: readonly string[], where: string): string {
+export function misspelled(words: readonly string[], where: Place): string {
   return anyOf(words.map((other) => exact(other, where)));
 }
 
-export function split({ splits }: Term, where: string): string {
+export function split({ splits }: Term, where: Place): string {
   return anyOf(splits.map((pair) => allOf(pair.map((word) => exact(word, where)))));
 }
 

@@ -99,16 +99,17 @@ export async function searchContacts(
   }));
 }
 
-/** The fields that `contacts.search` is made of, and how each of them fits, if it does. */
+/** The fields that `contacts.search` is made of, as it is, and how each of them fits, if it does. */
 const searchedFields = sql<{ field: string; how: How | null }>`
   (select field, case when words @@ fits.exact then 'exact' when words @@ fits.prefix then 'prefix'
                       when words @@ fits.infix then 'infix' when words @@ fits.fuzzy then 'fuzzy' end as how
    from fits, (values
-     ('firstName', contacts.first_name), ('lastName', contacts.last_name),
-     ('company', contacts.company), ('email', contacts.email), ('title', contacts.title),
-     ('tags', case when contacts.tags <> '{}' then array_to_string(contacts.tags, ' ') end),
-     ('phone', contacts.phone), ('address.city', contacts.address_city)
-   ) as searched (field, content), crm.plain_words(content) as words)`;
+     ('firstName', crm.field_words(contacts.first_name)), ('lastName', crm.field_words(contacts.last_name)),
+     ('company', crm.field_words(contacts.company)), ('email', crm.words_apart(contacts.email)),
+     ('title', crm.words_apart(contacts.title)),
+     ('tags', case when contacts.tags <> '{}' then crm.words_apart(array_to_string(contacts.tags, ' ')) end),
+     ('phone', crm.words_apart(contacts.phone)), ('address.city', crm.words_apart(contacts.address_city))
+   ) as searched (field, apart), to_tsvector('crm.names', crm.with_pieces(apart)) as words)`;
 
 /** The tenants that have words to go through, outside of all tenants. */
 export async function tenantsWithWords(db: Db): Promise<string[]> {

@@ -139,8 +139,22 @@ describe("a search", () => {
 
   test("has names before company and e-mail before all others", () => {
     expect(typedSearch(plain, [], [unknownTerm("smith")])?.tiers.map(({ query }) => query)).toEqual(
-      ["(('nsmith'))", "(('nsmith'|'csmith'))", "(('nsmith'|'csmith'|'osmith'))"],
+      ["('nsmith')", "('csmith')", "('osmith')"],
     );
+  });
+
+  test("looks up what words begin with by these words, if they are few and it is long", () => {
+    const begun = (...words: string[]) =>
+      begunSearch(
+        words.map((word) =>
+          termOf(word, { begun: [`${word}son`], near: [], within: [], parts: [] }),
+        ),
+      )?.terms;
+    expect(begun("smith", "ann")).toEqual(["('osmith'|'osmithson')", "'oann':*"]);
+    expect(begunSearch(["smith", "jones"].map(unknownTerm))?.terms).toEqual([
+      "'osmith':*",
+      "'ojones':*",
+    ]);
   });
 
   test("has ranks in order, each once, the stages one after the other", () => {

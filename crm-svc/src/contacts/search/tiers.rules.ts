@@ -3,11 +3,13 @@ import {
   allOf,
   anyOf,
   begun,
+  begunListed,
   exact,
   IN_COMPANY,
   IN_NAME,
   inMiddle,
   misspelled,
+  type Place,
   quoted,
   split,
 } from "./lexemes.rules.ts";
@@ -40,11 +42,7 @@ function tiersFrom(rank: number, queries: readonly string[]): Tier[] {
 }
 
 /** Names before company and e-mail before all others; with several words, also where one is a name. */
-function byPlace(
-  count: number,
-  query: (where: string) => string,
-  someName: () => string,
-): string[] {
+function byPlace(count: number, query: (where: Place) => string, someName: () => string): string[] {
   return [query(IN_NAME), count === 1 ? "" : someName(), query(IN_COMPANY), query(ANYWHERE)];
 }
 
@@ -68,10 +66,12 @@ function directTiers(typed: Typed, phones: readonly string[]): Tier[] {
   ].filter(({ query }) => query !== "");
 }
 
-type Form = (term: Term, where: string) => string;
+type Form = (term: Term, where: Place) => string;
 
 const whole: Form = ({ word }, where) => exact(word, where);
 const open: Form = begun;
+/** The same to be looked up. */
+const openListed: Form = begunListed;
 const oneOff: Form = (term, where) => misspelled(term.oneOff, where);
 const twoOff: Form = (term, where) => misspelled(term.twoOff, where);
 
@@ -83,13 +83,13 @@ const either =
 /** All of the words so. */
 const each =
   (terms: readonly Term[], form: Form) =>
-  (where: string): string =>
+  (where: Place): string =>
     allOf(terms.map((term) => form(term, where)));
 
 /** One of the words so, the others otherwise. */
 const one =
   (terms: readonly Term[], form: Form, others: Form) =>
-  (where: string): string =>
+  (where: Place): string =>
     anyOf(
       terms
         .map((odd) => allOf(terms.map((term) => (term === odd ? form : others)(term, where))))
@@ -97,7 +97,7 @@ const one =
     );
 
 /** Some of the words so. */
-const some = (terms: readonly Term[], form: Form, where: string): string =>
+const some = (terms: readonly Term[], form: Form, where: Place): string =>
   anyOf(terms.map((term) => form(term, where)).filter((query) => query !== ""));
 
 /**
@@ -155,21 +155,21 @@ export function begunSearch(terms: readonly Term[]): Search | null {
           ...(compared ? tiersFrom(6, [butOne(IN_NAME), butOne(ANYWHERE)]) : []),
           ...tiersFrom(10, [all(IN_NAME), all(ANYWHERE)]),
         ];
-  return searchOf(all(ANYWHERE), termsOf(terms, open), tiers);
+  return searchOf(all(ANYWHERE), termsOf(terms, openListed), tiers);
 }
 
 /** What has all the words if some are pieces of a word, or misspelled. */
 export function looseSearch(terms: readonly Term[]): Search | null {
   if (terms.length === 0 || terms.length > MAX_WORDS_TO_CORRECT) return null;
-  const places = (query: (where: string) => string) =>
+  const places = (query: (where: Place) => string) =>
     terms.length > MAX_WORDS_TO_PLACE ? [query(ANYWHERE)] : byPlace(terms.length, query, () => "");
   const piece: Form = (term, where) =>
     inMiddle(
       terms.length === 1 ? term : { ...term, within: term.within.slice(0, MAX_WITHIN_OF_SEVERAL) },
       where,
     );
-  const anything = either(open, piece, oneOff, twoOff, split);
-  const wanted = each(terms, anything)(ANYWHERE);
+  const others = either(piece, oneOff, twoOff, split);
+  const wanted = each(terms, either(open, others))(ANYWHERE);
   const tiers = [
     ...(terms.length > MAX_WORDS_TO_COMPARE
       ? tiersFrom(27, [each(terms, either(open, oneOff))(ANYWHERE)])
@@ -183,7 +183,7 @@ export function looseSearch(terms: readonly Term[]): Search | null {
         ]),
     { rank: 35, query: wanted },
   ];
-  return searchOf(wanted, termsOf(terms, anything), tiers);
+  return searchOf(wanted, termsOf(terms, either(openListed, others)), tiers);
 }
 
 function termsOf(terms: readonly Term[], form: Form): string[] {

@@ -139,3 +139,44 @@ test("crm_app can neither write words nor read another tenant's", async () => {
     await finish("rollback");
   }
 });
+
+test("what the index has answers to its form of a query as the words answer to the query", async () => {
+  const lexemes = [
+    ..."oa ob oab oba oabc oab1 oabcd nab nabc cabc pabc ox李小 o李小龍 oà oé\u0301t".split(" "),
+    ..."eo'ab@x.example e'oab@x.example eoab'@x.example eo\\ab@x.example eab@x.example".split(" "),
+  ];
+  const quoted = lexemes.map((word) => `'${word.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`);
+  const begun = lexemes.map((word) => [...word].slice(0, 4).join("").replaceAll(/['\\]/g, ""));
+  const queries = [
+    ...quoted,
+    ...quoted.map((word) => `${word}:*`),
+    ...begun.map((word) => `'${word}':*`),
+    "'e''oab':*",
+    ...quoted.map((word, at) => `('oab':* | ${word}:*) & (${quoted.at(-at)} | 'n':*)`),
+  ];
+  const words = lexemes.flatMap((one, at) => [[one], [one, ...lexemes.slice(0, at).toReversed()]]);
+  const { rows: odd } = await owner.query(
+    `select words, query, words @@ query as without from (
+       select array_to_tsvector(array(select jsonb_array_elements_text(list))) as words
+       from jsonb_array_elements($2) list) contacts, unnest($3::text[]::tsquery[]) query
+     where words @@ query <> (crm.tenant_words($1, words) @@ crm.tenant_query($1, query))
+       or crm.tenant_words($1, words) @@ crm.tenant_query($4, query)`,
+    [TENANT, JSON.stringify(words), queries, STRANGER],
+  );
+  expect(odd).toEqual([]);
+});
+
+test("what words begin with, up to three letters, the index has as one word", async () => {
+  const { rows } = await owner.query<{ query: string }>(
+    `select crm.tenant_query($1, query)::text as query
+     from unnest($2::text[]::tsquery[]) query`,
+    [TENANT, ["'oabc':*", "'oabcd':*", "'o李':*", "'oabc' & 'nabc':*"]],
+  );
+  const end = TENANT.slice(-5);
+  expect(rows.map(({ query }) => query.replaceAll(end, "-"))).toEqual([
+    "'-oabc*'",
+    "'-oabcd':*",
+    "'-o李*'",
+    "'-oabc' & '-nabc':*",
+  ]);
+});
