@@ -61,6 +61,7 @@ async function run(environment: Environment): Promise<Row[]> {
           ...figures,
           "COPY rows": { value: perSecond, unit: "rows/s" },
           "to COPY": { value: (figures["rows"]?.value ?? Number.NaN) / perSecond, unit: "×" },
+          "p95 quiet": { value: percentile(quiet, 0.95), unit: "ms" },
           "p95 to quiet": {
             value: (figures["p95 beside"]?.value ?? Number.NaN) / percentile(quiet, 0.95),
             unit: "×",

@@ -229,8 +229,8 @@ create or replace function crm.contact_conditions(filter jsonb) returns text
 --
 -- What is common is found soonest by going back from the newest contact until a page is full; what is
 -- rare, by the index; and what is rare only because of the filter, among those that fit it. Which it is
--- the newest contacts tell, as a sample, and what each way costs. So no query, be it a single letter,
--- reads all that it finds.
+-- a sample tells, and what each way costs: the newest contacts, and as many of the oldest, because what came
+-- last, in one import, may be like nothing else. So no query, be it a single letter, reads all that it finds.
 -- The statements are made of the words that stand here, of crm.contact_conditions and of numbers.
 create or replace function crm.search_contacts(
   filter jsonb, wanted tsquery, terms tsquery[], tiers tsquery[], beneath tsquery,
@@ -246,7 +246,8 @@ as $$
 declare
   tenant constant uuid := identity.current_tenant();
   -- Fewer of a long query, which takes longer to hold against a contact.
-  sampled constant integer := greatest(400, least(1000, 15000 / greatest(numnode(wanted), 1)));
+  half constant integer := greatest(200, least(500, 7500 / greatest(numnode(wanted), 1)));
+  sampled constant integer := 2 * half;
   -- Tiers with fewer answers in the sample are looked up together.
   common constant integer := greatest(2, sampled / 300);
   -- Microseconds, as measured: to hold a query against the next contact on the way back; to fetch a hit of
@@ -297,15 +298,23 @@ declare
   row record;
 begin
   for row in execute format(
-      'select tier, fits, count(*)::integer as seen, array[%s]::bigint[] as terms
-       from (select case when %s then %s end as tier, c.fits, c.search
-             from (select c.search, (%s) is true as fits from crm.contacts c
-                   where %s order by c.contact_id desc limit %s) c
+      'with newest as materialized (
+         select c.contact_id, c.search, (%1$s) is true as fits from crm.contacts c
+         where %2$s order by c.contact_id desc limit %3$s
+       ), oldest as (
+         select c.contact_id, c.search, (%1$s) is true as fits from crm.contacts c
+         where %2$s and c.contact_id < (select contact_id from newest order by contact_id limit 1)
+         order by c.contact_id limit %3$s
+       )
+       select tier, fits, count(*)::integer as seen, array[%4$s]::bigint[] as terms
+       from (select case when %5$s then %6$s end as tier, c.fits, c.search
+             from (select * from newest union all select * from oldest) c
              offset 0) sample
        group by tier, fits',
+      conditions, there, half,
       (select string_agg(format('count(*) filter (where search @@ $5[%s])', n), ', ')
        from generate_series(1, cardinality(terms)) n),
-      better_than, tier_of, conditions, there, sampled)
+      better_than, tier_of)
     using filter, wanted, tiers, beneath, terms
   loop
     seen := seen + row.seen;
@@ -374,7 +383,7 @@ begin
     steps := most * seen / greatest(fitting_answers[first] - 1, 0.5);
     walking := dear or fitting_answers[first] > 0 and steps * step_cost < cost;
     while walking and most > 0 loop
-      steps := case when dear then walked else least(walked, 2 * steps, cost / 2 / step_cost) end;
+      steps := case when dear then walked else least(walked, cost / 2 / step_cost) end;
       missing := most;
       for row in execute format(
           'select c.contact_id

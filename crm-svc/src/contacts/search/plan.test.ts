@@ -13,12 +13,18 @@ afterAll(async () => {
 
 const TENANTS = 2;
 const CONTACTS = 5_000;
+const OTHERS = 1_100;
 
 /**
- * Enough rows, of enough tenants, that reading them all would be the dearer plan; then a tenant that the
- * statistics have not heard of, and one without contacts.
+ * Enough rows, of enough tenants, that reading them all would be the dearer plan; a tenant whose newest
+ * contacts are unlike its others; then one that the statistics have not heard of, and one without contacts.
  */
-async function fill(): Promise<{ known: string; unknown: string; empty: string }> {
+async function fill(): Promise<{
+  known: string;
+  changed: string;
+  unknown: string;
+  empty: string;
+}> {
   const owner = new pg.Client({ connectionString: files.ownerUrl });
   await owner.connect();
   const addTenants = async (count: number): Promise<string[]> => {
@@ -31,23 +37,28 @@ async function fill(): Promise<{ known: string; unknown: string; empty: string }
     );
     return rows.map(({ id }) => id);
   };
-  const addContacts = async (tenants: readonly string[]): Promise<void> => {
+  const addContacts = async (
+    tenants: readonly string[],
+    { firstName = "Given", from = 1, upto = CONTACTS } = {},
+  ): Promise<void> => {
     await owner.query(
       `insert into crm.contacts (tenant_id, contact_id, first_name, last_name, email, phone)
-       select id, (left(id::text, 24) || lpad(to_hex(n), 12, '0'))::uuid, 'Given',
+       select id, (left(id::text, 24) || lpad(to_hex(n), 12, '0'))::uuid, $2,
          'Family' || chr(97 + n / 500) || chr(97 + n % 500 / 25) || chr(97 + n % 25),
          'p' || n || '@example.com', '0731 ' || 100000 + n
-       from unnest($1::uuid[]) id, generate_series(1, $2::integer) n`,
-      [tenants, CONTACTS],
+       from unnest($1::uuid[]) id, generate_series($3::integer, $4::integer) n`,
+      [tenants, firstName, from, upto],
     );
   };
-  const [known = "", ...others] = await addTenants(TENANTS);
-  await addContacts([known, ...others]);
+  const [known = "", changed = ""] = await addTenants(TENANTS);
+  await addContacts([known, changed]);
+  const others = { firstName: "Other", from: CONTACTS + 1, upto: CONTACTS + OTHERS };
+  await addContacts([changed], others);
   await owner.query("analyze");
   const [unknown = "", empty = ""] = await addTenants(2);
   await addContacts([unknown]);
   await owner.end();
-  return { known, unknown, empty };
+  return { known, changed, unknown, empty };
 }
 
 interface Reads {
@@ -119,6 +130,12 @@ test("what is common is found among the newest, and most rows are never read", a
     expect({ query, found, ofAll }).toEqual({ query, found: 26, ofAll: 0 });
     expect(rows).toBeLessThan(SAMPLE + 100);
   }
+});
+
+test("what is common is found so though the newest are unlike it", async () => {
+  const { found, byIndex, rows } = await reads(search("'ngiven'"), tenants.changed);
+  expect({ found, byIndex }).toEqual({ found: 26, byIndex: 0 });
+  expect(rows).toBeLessThan(SAMPLE + OTHERS + 100);
 });
 
 test("the pages of a search that is dear to look up hold each contact once", async () => {
