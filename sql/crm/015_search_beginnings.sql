@@ -248,12 +248,12 @@ declare
   -- Fewer of a long query, which takes longer to hold against a contact.
   half constant integer := greatest(200, least(500, 7500 / greatest(numnode(wanted), 1)));
   sampled constant integer := 2 * half;
-  -- Tiers with fewer answers in the sample are looked up together.
+  -- Tiers of which the sample has no answers are looked up together with the next that has fewer.
   common constant integer := greatest(2, sampled / 300);
   -- Microseconds, as measured: to hold a query against the next contact on the way back; to fetch a hit of
   -- the index, and to hold the tiers against it; to read an entry of the index; and, for each node of the
   -- query that is looked up, to find that an entry is a hit.
-  step_cost constant float8 := 0.75 + 0.055 * numnode(wanted);
+  step_cost float8 := 0.75 + 0.055 * numnode(wanted);
   hit_cost constant float8 := 4 + 0.01 * (select sum(numnode(query)) from unnest(tiers) query);
   entry_cost constant float8 := 0.2;
   node_cost constant float8 := 0.025;
@@ -264,7 +264,7 @@ declare
   -- A subquery, whose value the planner does not know: of a tenant that it has not heard of it would sort all
   -- contacts, thinking that there are none, instead of going back from the newest.
   there constant text := 'c.tenant_id = (select identity.current_tenant()) and c.deleted_at is null';
-  better_than constant text := 'c.search @@ $2 and (c.search @@ $4) is not true';
+  better_than text := 'c.search @@ $2 and (c.search @@ $4) is not true';
   -- As which each tier counts.
   counts_as integer[] := array(select generate_series(1, last));
   tier_cases text[] := array(
@@ -283,7 +283,7 @@ declare
   share float8;
   of_term float8;
   of_tiers float8;
-  -- Of all contacts, the entries of all terms, and those that are read.
+  -- Of the tenant's contacts, the entries of all terms, and those that are read.
   all_entries float8 := 0;
   entries float8 := 0;
   contacts float8;
@@ -331,7 +331,13 @@ begin
   if seen = 0 then return; end if;
   contacts := case
     when seen < sampled then seen
-    else (select greatest(reltuples, seen) from pg_class where oid = 'crm.contacts'::regclass) end;
+    else (
+      select greatest(seen, reltuples * coalesce(
+        most_common_freqs[array_position(most_common_vals::text::uuid[], tenant)],
+        1 / case when n_distinct > 0 then n_distinct else -n_distinct * reltuples end))
+      from pg_class left join pg_stats
+        on schemaname = 'crm' and tablename = 'contacts' and attname = 'tenant_id' and n_distinct <> 0
+      where oid = 'crm.contacts'::regclass) end;
 
   -- The rarest term is looked up, and others as long as that takes no longer than to hold what is found
   -- without them against them.
@@ -339,7 +345,8 @@ begin
     select of_terms.answers::float8 / seen as share, of_terms.n
     from unnest(term_answers) with ordinality of_terms (answers, n) order by of_terms.answers
   loop
-    -- Of a single word the index is read only where the rarer ones are; to get there costs as much as some entries.
+    -- Of a single word the index is read only where the rarer ones are; to get there costs as much as three
+    -- entries.
     of_term := least(row.share, case when crm.tenant_query(tenant, terms[row.n])::text !~ '[|:]' then 3 * share end);
     all_entries := all_entries + row.share;
     if found_by is null or of_term * entry_cost < share * (1 - row.share) * hit_cost then
@@ -354,7 +361,7 @@ begin
   end if;
   -- To look up several common words takes long: then rather a page of good answers soon.
   cost := (entries * entry_cost + share * (hit_cost + node_cost * numnode(found_by))) * contacts;
-  dear := coalesce(cost > 30000 and cost / 2 > step_cost * most * seen
+  dear := coalesce(cost > 50000 and cost / 2 > step_cost * most * seen
     / greatest((select sum(n) from unnest(fitting_answers) n) - 1, 0.5), false);
 
   if dear then
@@ -378,6 +385,11 @@ begin
     upto := first;
     previous := case when first = after_tier then after_id end;
     cost := coalesce(share, answers[first]::float8 / seen) * contacts * hit_cost;
+    -- The tier itself comes first: few answer to it, and only against those the better ones are held.
+    if not dear then
+      better_than := format('c.search @@ $3[%s] and (c.search @@ $4) is not true', first);
+      step_cost := 0.75 + 0.055 * numnode(tiers[first]);
+    end if;
     -- One answer less, since the sample may have been lucky. If it was, the walk ends before it has cost more
     -- than half of what the index would; unless what it has found says that it is soon done.
     steps := most * seen / greatest(fitting_answers[first] - 1, 0.5);
@@ -407,8 +419,8 @@ begin
       query := tiers[first];
       expected := answers[first];
       if fitting_answers[first] < common and not dear then
-        while upto < last and fitting_answers[upto + 1] < common
-          and expected + answers[upto + 1] < 2 * common
+        while upto < last and expected = 0 and fitting_answers[upto + 1] < common
+          and answers[upto + 1] < 2 * common
         loop
           upto := upto + 1;
           query := query || tiers[upto];
@@ -428,7 +440,7 @@ begin
       by_filter := expected > greatest(fitting, common);
       for row in execute format(
           'select contact_id, tier from (
-             select c.contact_id, case when c.fits and (c.search @@ $4) is not true then case %2$s end end as tier
+             select c.contact_id, case when c.fits and %6$s then %2$s end as tier
              from (select c.contact_id, c.search, (%1$s) is true as fits from crm.contacts c
                    where %3$s offset 0) c
              offset 0
@@ -436,14 +448,20 @@ begin
            where tier between %4$s and %5$s and ($5 is null or tier > %4$s or contact_id < $5)
            order by tier, contact_id desc limit $6',
           conditions,
-          array_to_string(tier_cases[:upto], ' '),
+          -- What is found by the tiers themselves, and is in none of the better ones, is in the last.
+          case when by_filter or looked_up = found_by
+                 then format('case %s end', array_to_string(tier_cases[:upto], ' '))
+               when upto = 1 then '1'
+               else format('case %s else %s end', array_to_string(tier_cases[:upto - 1], ' '), upto) end,
           -- The subquery keeps the planner from guessing at a long query, and reading all rows instead.
           case when by_filter then crm.contact_conditions(filter)
                -- `is true` keeps it from an index by tenant, to which one that it has not heard of is empty.
                else '(c.tenant_id = (select identity.current_tenant())) is true and c.deleted_at is null
                      and crm.tenant_words(c.tenant_id, c.search) @@ (select $7)' end,
           first,
-          upto)
+          upto,
+          -- Not all that have the terms that were looked up have the others; all that a tier finds is wanted.
+          case when looked_up = found_by then 'c.search @@ $2 and ' else '' end || '(c.search @@ $4) is not true')
         using filter, wanted, tiers, beneath, previous, most,
           crm.tenant_query(tenant, looked_up)
       loop
