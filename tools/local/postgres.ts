@@ -58,7 +58,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     // A path of a socket may have 107 bytes, fewer than a clone's may have. TCP it is.
     unix_socket_directories: "",
     max_connections: 200,
-    shared_buffers: `${quarterOfMemory()}MB`,
+    shared_buffers: `${cacheSize()}MB`,
     timezone: "UTC",
     log_timezone: "UTC",
     ...(options.durable ? {} : { fsync: "off", full_page_writes: "off", autovacuum: "off" }),
@@ -88,12 +88,12 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
 }
 
 /**
- * Mebibytes: what PostgreSQL's manual has servers begin with for their cache. Its own 128, however much there
- * is, hold a twelfth of a million contacts with their indexes.
+ * Mebibytes for its cache: a quarter of the memory, as PostgreSQL's manual has it; but no more than hold a
+ * million contacts with their indexes, of which its own 128 hold a twelfth.
  */
-function quarterOfMemory(): number {
+function cacheSize(): number {
   const bytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  return Math.max(128, Math.floor(bytes / 4 / 2 ** 20));
+  return Math.min(Math.max(128, Math.floor(bytes / 4 / 2 ** 20)), 2048);
 }
 
 function launch(home: PostgresHome, command: string[], logFile: string): Subprocess {
