@@ -35,13 +35,15 @@ await describeForEveryClient(services, (world) => {
   const { tenant } = world;
   const anonymously = { as: "nobody" } as const;
 
-  /** A user with a second factor. The code of the present step is taken; that of the next is not. */
+  /** A user with a second factor, by a code that is `taken`; that of the step after it is `following`. */
   async function enrolled() {
     const session = await tenant.addUser("sales");
     const { accessToken: token } = session;
     const { secret, uri } = await world.get(enrollTotp, {}, { token });
-    const { recoveryCodes } = await world.get(confirmTotp, { code: now(secret) }, { token });
-    return { session, secret, uri, recoveryCodes };
+    const at = Date.now();
+    const taken = codeAt(secret, at);
+    const { recoveryCodes } = await world.get(confirmTotp, { code: taken }, { token });
+    return { session, secret, uri, recoveryCodes, taken, following: codeAt(secret, at + STEP_MS) };
   }
   const showPassword = ({ user }: Session, password = PASSWORD) =>
     world.call(login, { tenant: tenant.slug, email: user.email, password }, anonymously);
@@ -77,16 +79,17 @@ await describeForEveryClient(services, (world) => {
   });
 
   test("no code is good twice, nor one of before, nor at once", async () => {
-    const { session, secret } = await enrolled();
+    const { session, taken, following } = await enrolled();
     const challenge = await challengeOf(session);
-    expectRefusal(world, await showCode(challenge, now(secret)), unauthenticated);
-    const code = next(secret);
-    const outcomes = await Promise.all(Array.from({ length: 20 }, () => showCode(challenge, code)));
+    expectRefusal(world, await showCode(challenge, taken), unauthenticated);
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, () => showCode(challenge, following)),
+    );
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
     for (const outcome of outcomes.filter(({ ok }) => !ok)) {
       expectRefusal(world, outcome, unauthenticated);
     }
-    expectRefusal(world, await showCode(challenge, now(secret)), unauthenticated);
+    expectRefusal(world, await showCode(challenge, taken), unauthenticated);
   });
 
   test("each recovery code stands in once, also at once, however it is typed", async () => {
