@@ -15,7 +15,7 @@ import { type Person, people } from "./people.ts";
 import type { Server } from "./server.ts";
 import { makeTenant, type Tenant } from "./tenant.ts";
 
-/** Of each of the two files. IMPORT_ROWS=1000000 is what the figures in the README are of. */
+/** Of each of the two files. IMPORT_ROWS=1000000 imports two million. */
 const ROWS = Number(process.env["IMPORT_ROWS"] ?? 100_000);
 const WARM_MS = 5_000;
 const QUIET_MS = 10_000;
