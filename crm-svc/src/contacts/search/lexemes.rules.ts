@@ -8,24 +8,37 @@ export const IN_NAME = "n";
 export const IN_COMPANY = "c";
 export const ANYWHERE = "o";
 
+/** Queries are in PostgreSQL's language; "" is one that nothing answers to. */
 export function quoted(lexeme: string): string {
   return `'${lexeme.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
 
 export function anyOf(queries: readonly string[]): string {
-  return queries.length === 0 ? "" : `(${[...new Set(queries)].join("|")})`;
+  return together(
+    queries.filter((query) => query !== ""),
+    "|",
+  );
 }
 
 export function allOf(queries: readonly string[]): string {
-  return queries.includes("") ? "" : `(${queries.join("&")})`;
+  return queries.includes("") ? "" : together(queries, "&");
 }
 
-export function exact(word: string, where: Place): string {
+function together(queries: readonly string[], operator: "|" | "&"): string {
+  const [first = "", ...others] = new Set(queries);
+  return others.length === 0 ? first : `(${[first, ...others].join(operator)})`;
+}
+
+function exact(word: string, where: Place): string {
   return quoted(where + word);
 }
 
-export function begun({ word }: Term, where: Place): string {
-  return `${quoted(where + word)}:*`;
+export function whole({ word, begun: known }: Term, where: Place): string {
+  return known === null || known.includes(word) ? exact(word, where) : "";
+}
+
+export function begun({ word, begun: known }: Term, where: Place): string {
+  return known?.length === 0 ? "" : `${quoted(where + word)}:*`;
 }
 
 /** What begins with so many letters is kept, too; see crm.tenant_words. */
@@ -36,10 +49,10 @@ const KEPT_BEGINNING = 3;
  * conditions, so it is told which words these are, if they are few.
  */
 export function begunListed(term: Term, where: Place): string {
-  const { word, begun: words } = term;
-  return words === null || [...word].length <= KEPT_BEGINNING
+  const { word, begun: known } = term;
+  return known === null || [...word].length <= KEPT_BEGINNING
     ? begun(term, where)
-    : anyOf([word, ...words].map((each) => exact(each, where)));
+    : anyOf(known.map((each) => exact(each, where)));
 }
 
 /** The pieces of two characters that a run without spaces is kept as; one alone begins some of them. */

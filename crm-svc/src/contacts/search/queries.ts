@@ -4,22 +4,22 @@ import type { DB } from "../../tables.gen.ts";
 import { contactOf, joinedColumns } from "../rows.ts";
 import type { Contact } from "../schema.ts";
 import type { ContactHit, How } from "./schema.ts";
-import type { Spellings } from "./spelling.rules.ts";
+import { type Spellings, type Term, termOf } from "./spelling.rules.ts";
 import type { Search } from "./tiers.rules.ts";
 
 type Db = Kysely<DB>;
 
-/** The words in the form in which they are kept: lower-cased, without accents. */
-export async function foldWords(db: Db, words: readonly string[]): Promise<string[]> {
-  const { rows } = await sql<{ words: (string | null)[] }>`
-    select crm.folded_words(${[...words]}::text[]) as words`.execute(db);
-  return (rows[0]?.words ?? []).filter((word) => word !== null);
+/** What was typed as words, each once, as it is kept, and what begins so; their spellings not yet. */
+export async function findTerms(db: Db, typed: readonly string[]): Promise<Term[]> {
+  const { rows } = await sql<{ word: string; begun: string[] | null }>`
+    select word, begun from crm.typed_words(${[...typed]}::text[])`.execute(db);
+  return [...new Map(rows.map(({ word, begun }) => [word, termOf(word, begun)])).values()];
 }
 
 /** What may be meant by each of the words, in their order. */
 export async function findSpellings(db: Db, words: readonly string[]): Promise<Spellings[]> {
   const { rows } = await sql<Spellings>`
-    select begun, near, within, parts from crm.spellings(${[...words]}::text[])`.execute(db);
+    select near, within, parts from crm.spellings(${[...words]}::text[])`.execute(db);
   return rows;
 }
 
@@ -103,13 +103,18 @@ export async function searchContacts(
 const searchedFields = sql<{ field: string; how: How | null }>`
   (select field, case when words @@ fits.exact then 'exact' when words @@ fits.prefix then 'prefix'
                       when words @@ fits.infix then 'infix' when words @@ fits.fuzzy then 'fuzzy' end as how
-   from fits, (values
-     ('firstName', crm.field_words(contacts.first_name)), ('lastName', crm.field_words(contacts.last_name)),
-     ('company', crm.field_words(contacts.company)), ('email', crm.words_apart(contacts.email)),
-     ('title', crm.words_apart(contacts.title)),
-     ('tags', case when contacts.tags <> '{}' then crm.words_apart(array_to_string(contacts.tags, ' ')) end),
-     ('phone', crm.words_apart(contacts.phone)), ('address.city', crm.words_apart(contacts.address_city))
-   ) as searched (field, apart), to_tsvector('crm.names', crm.with_pieces(apart)) as words)`;
+   from fits, (
+     select field, to_tsvector('crm.names', crm.with_pieces(apart)) as words
+     from (values
+       ('firstName', crm.field_words(contacts.first_name)), ('lastName', crm.field_words(contacts.last_name)),
+       ('company', crm.field_words(contacts.company)), ('email', crm.words_apart(contacts.email)),
+       ('title', crm.words_apart(contacts.title)),
+       ('tags', case when contacts.tags <> '{}' then crm.words_apart(array_to_string(contacts.tags, ' ')) end),
+       ('phone', crm.words_apart(contacts.phone)), ('address.city', crm.words_apart(contacts.address_city))
+     ) as apart (field, apart)
+     -- Else the words would be made anew for each comparison.
+     offset 0
+   ) as searched)`;
 
 /** The tenants that have words to go through, outside of all tenants. */
 export async function tenantsWithWords(db: Db): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { distance, termOf, unknownTerm } from "./spelling.rules.ts";
+import { distance, respell, termOf } from "./spelling.rules.ts";
 import { begunSearch, looseSearch, scoreOf, typedSearch } from "./tiers.rules.ts";
 import { digitsFromEnd, directFits, phoneEnds, takeApart } from "./typed.rules.ts";
 
@@ -96,7 +96,7 @@ describe("typing errors between words", () => {
 
 describe("a word that may be meant", () => {
   const meant = (word: string, near: string[], parts: string[] = []) =>
-    termOf(word, { begun: null, near, within: [], parts });
+    respell(termOf(word, null), { near, within: [], parts });
 
   test("differs by one error from four letters on, by two from seven", () => {
     expect(meant("tim", ["tom", "time"]).oneOff).toEqual(["time"]);
@@ -134,37 +134,51 @@ describe("a search", () => {
     expect(typedSearch(takeApart("!"), [], [])).toBeNull();
     expect(begunSearch([])).toBeNull();
     expect(looseSearch([])).toBeNull();
-    expect(looseSearch([unknownTerm("smith")])).not.toBeNull();
+  });
+
+  test("for words that no contact has is none", () => {
+    const nobody = [termOf("smith", ["smith", "smithson"]), termOf("xq", [])];
+    expect(typedSearch(plain, [], nobody)).toBeNull();
+    expect(begunSearch(nobody)).toBeNull();
+    expect(looseSearch(nobody)).toBeNull();
+    const begunOnly = [termOf("smi", ["smith"])];
+    expect(typedSearch(plain, [], begunOnly)).toBeNull();
+    expect(begunSearch(begunOnly)).not.toBeNull();
+    const spellings = { near: ["smith"], within: [], parts: [] };
+    expect(looseSearch([respell(termOf("smyth", []), spellings)])?.wanted).toBe("'osmith'");
+    // The number may be somebody's all the same.
+    expect(typedSearch(takeApart("1234"), ["1234"], nobody)?.wanted).toBe("('p4321'|'p4321':*)");
+  });
+
+  test("for words with which nothing else begins, and that nothing is like, is one", () => {
+    const known = [termOf("smith", ["smith"])];
+    expect(typedSearch(plain, [], known)).not.toBeNull();
+    expect(begunSearch(known)).toBeNull();
+    expect(looseSearch(known)).toBeNull();
+    expect(looseSearch([termOf("12", null)])).toBeNull();
   });
 
   test("has names before company and e-mail before all others", () => {
-    expect(typedSearch(plain, [], [unknownTerm("smith")])?.tiers.map(({ query }) => query)).toEqual(
-      ["('nsmith')", "('csmith')", "('osmith')"],
-    );
+    expect(
+      typedSearch(plain, [], [termOf("smith", null)])?.tiers.map(({ query }) => query),
+    ).toEqual(["'nsmith'", "'csmith'", "'osmith'"]);
   });
 
   test("looks up what words begin with by these words, if they are few and it is long", () => {
     const begun = (...words: string[]) =>
-      begunSearch(
-        words.map((word) =>
-          termOf(word, { begun: [`${word}son`], near: [], within: [], parts: [] }),
-        ),
-      )?.terms;
+      begunSearch(words.map((word) => termOf(word, [word, `${word}son`])))?.terms;
     expect(begun("smith", "ann")).toEqual(["('osmith'|'osmithson')", "'oann':*"]);
-    expect(begunSearch(["smith", "jones"].map(unknownTerm))?.terms).toEqual([
+    expect(begunSearch(["smith", "jones"].map((word) => termOf(word, null)))?.terms).toEqual([
       "'osmith':*",
       "'ojones':*",
     ]);
   });
 
   test("has ranks in order, each once, the stages one after the other", () => {
-    const spellings = {
-      begun: ["smithson"],
-      near: ["smyth", "smiths"],
-      within: ["blacksmith"],
-      parts: [],
-    };
-    const terms = ["smith", "jones"].map((word) => termOf(word, spellings));
+    const spellings = { near: ["smyth", "smiths"], within: ["blacksmith"], parts: [] };
+    const terms = ["smith", "jones"].map((word) =>
+      respell(termOf(word, [word, `${word}son`]), spellings),
+    );
     const all = [
       ...ranks(typedSearch(takeApart("1234"), ["1234"], terms)),
       ...ranks(begunSearch(terms)),
@@ -179,6 +193,6 @@ describe("a search", () => {
 
   test("of an address keeps its quotes and backslashes as they are", () => {
     const search = typedSearch(takeApart("o'b\\@example.com"), [], []);
-    expect(search?.tiers[0]?.query).toBe("('eo''b\\\\@example.com')");
+    expect(search?.tiers[0]?.query).toBe("'eo''b\\\\@example.com'");
   });
 });

@@ -1,7 +1,5 @@
 /** The words that may be meant by one that was typed; those that are near may be too far. */
 export interface Spellings {
-  /** Null if too many words begin so, or some that are not known. */
-  readonly begun: readonly string[] | null;
   readonly near: readonly string[];
   readonly within: readonly string[];
   readonly parts: readonly string[];
@@ -10,7 +8,7 @@ export interface Spellings {
 /** A word as it is kept, and what may be meant by it. */
 export interface Term {
   readonly word: string;
-  /** All words that begin with it; null if that is not known. */
+  /** All the tenant's words that begin with it, itself among them; null if that is not known. */
   readonly begun: readonly string[] | null;
   /** With one error more or less, and with two. */
   readonly oneOff: readonly string[];
@@ -30,15 +28,16 @@ const ONE_ERROR = 4;
 const TWO_ERRORS = 7;
 const MAX_SIMILAR = 15;
 
-/** A word of which nothing is known but itself. */
-export function unknownTerm(word: string): Term {
-  return { word, begun: null, oneOff: [], twoOff: [], within: [], splits: [] };
+/** A word of which it is not known yet what else may be meant by it. */
+export function termOf(word: string, begun: readonly string[] | null): Term {
+  return { word, begun, oneOff: [], twoOff: [], within: [], splits: [] };
 }
 
 /** Sorts out which of the words that are near may be meant. */
-export function termOf(word: string, spellings: Spellings | undefined): Term {
-  if (spellings === undefined) return unknownTerm(word);
-  const { begun, near, within, parts } = spellings;
+export function respell(term: Term, spellings: Spellings | undefined): Term {
+  if (spellings === undefined) return term;
+  const { word } = term;
+  const { near, within, parts } = spellings;
   const similar = near
     .filter(
       (other) => other.length >= ONE_ERROR || (other.length === SWAP && isAnagram(word, other)),
@@ -52,7 +51,7 @@ export function termOf(word: string, spellings: Spellings | undefined): Term {
       .slice(0, MAX_SIMILAR)
       .map(({ other }) => other);
   const splits = splitsOf(word, new Set(parts));
-  return { word, begun, oneOff: off(1), twoOff: off(2), within, splits };
+  return { ...term, oneOff: off(1), twoOff: off(2), within, splits };
 }
 
 function isAnagram(one: string, other: string): boolean {

@@ -4,17 +4,18 @@ import type { DB } from "../../tables.gen.ts";
 import { phoneNumber } from "../phones.ts";
 import { fits } from "./lexemes.rules.ts";
 import * as queries from "./queries.ts";
-import { type Term, termOf, unknownTerm } from "./spelling.rules.ts";
+import { respell, type Term } from "./spelling.rules.ts";
 import {
   begunSearch,
   DIRECT,
+  DIRECT_IN_PART,
   looseSearch,
   type Search,
   STAGES,
   type Stage,
   typedSearch,
 } from "./tiers.rules.ts";
-import { isPlain, phoneEnds, type Typed } from "./typed.rules.ts";
+import { phoneEnds, type Typed } from "./typed.rules.ts";
 
 type Db = Kysely<DB>;
 
@@ -38,14 +39,13 @@ export async function searchInStages(
   db: Db,
   { tenantId, typed, filter, most, after }: SearchRequest,
 ): Promise<{ found: queries.Found[]; phones: string[]; reached: Stage }> {
-  const words = await foldedWords(db, typed.words);
+  let terms = typed.words.length === 0 ? [] : await queries.findTerms(db, typed.words);
   const phones = typed.phone === null ? [] : await phonesMeant(db, tenantId, typed.phone);
-  let terms = words.map(unknownTerm);
   let beneath: string | null = null;
   const found: queries.Found[] = [];
   let reached: Stage = "typed";
   for (const stage of STAGES) {
-    if (stage === "begun" && words.length > 0) terms = await termsMeant(db, words);
+    if (stage === "loose" && terms.length > 0) terms = await respelled(db, terms);
     const search = searchOf(stage, typed, phones, terms);
     if (search === null) continue;
     reached = stage;
@@ -55,8 +55,10 @@ export async function searchInStages(
       found.push(...(await queries.searchContacts(db, tenantId, request)));
     }
     if (found.length === most) break;
-    // Who types a whole address or number that there is does not mean a similar one.
-    if (stage === "typed" && (found.at(0)?.rank === DIRECT || after?.rank === DIRECT)) break;
+    // Who types a whole address or number that there is does not mean a similar one; and who types the
+    // beginning or the end of one, none that is spelled similarly.
+    const best = found.at(0)?.rank ?? after?.rank;
+    if (best === DIRECT || (best === DIRECT_IN_PART && stage === "begun")) break;
     beneath = beneath === null ? search.wanted : `${beneath}|${search.wanted}`;
   }
   return { found, phones, reached };
@@ -78,20 +80,15 @@ function searchOf(
   }
 }
 
-/** Only what is beyond ASCII takes PostgreSQL to fold. */
-async function foldedWords(db: Db, words: readonly string[]): Promise<string[]> {
-  const folded = words.every(isPlain)
-    ? words.map((word) => word.toLowerCase())
-    : await queries.foldWords(db, words);
-  return [...new Set(folded)];
-}
-
 async function phonesMeant(db: Db, tenantId: string, typed: string): Promise<string[]> {
   const { country } = await findContactSettings(db, tenantId);
   return phoneEnds(typed, phoneNumber(typed, country));
 }
 
-async function termsMeant(db: Db, words: readonly string[]): Promise<Term[]> {
-  const spellings = await queries.findSpellings(db, words);
-  return words.map((word, at) => termOf(word, spellings[at]));
+async function respelled(db: Db, terms: readonly Term[]): Promise<Term[]> {
+  const spellings = await queries.findSpellings(
+    db,
+    terms.map(({ word }) => word),
+  );
+  return terms.map((term, at) => respell(term, spellings[at]));
 }

@@ -4,7 +4,6 @@ import {
   anyOf,
   begun,
   begunListed,
-  exact,
   IN_COMPANY,
   IN_NAME,
   inMiddle,
@@ -12,6 +11,7 @@ import {
   type Place,
   quoted,
   split,
+  whole,
 } from "./lexemes.rules.ts";
 import type { Term } from "./spelling.rules.ts";
 import { digitsFromEnd, type Typed } from "./typed.rules.ts";
@@ -30,8 +30,9 @@ export interface Search {
   readonly tiers: readonly Tier[];
 }
 
-/** The rank of a whole e-mail address or phone number. */
+/** The rank of a whole e-mail address or phone number, and of what begins or ends so. */
 export const DIRECT = 0;
+export const DIRECT_IN_PART = 1;
 /** Ranks are below this. */
 const RANKS = 40;
 
@@ -57,7 +58,7 @@ function directTiers(typed: Typed, phones: readonly string[]): Tier[] {
   return [
     { rank: DIRECT, query: anyOf([...email, ...digits.map((end) => quoted(`p${end}`))]) },
     {
-      rank: 1,
+      rank: DIRECT_IN_PART,
       query: anyOf([
         ...email.map((begin) => `${begin}:*`),
         ...digits.map((end) => `${quoted(`p${end}`)}:*`),
@@ -68,7 +69,6 @@ function directTiers(typed: Typed, phones: readonly string[]): Tier[] {
 
 type Form = (term: Term, where: Place) => string;
 
-const whole: Form = ({ word }, where) => exact(word, where);
 const open: Form = begun;
 /** The same to be looked up. */
 const openListed: Form = begunListed;
@@ -78,7 +78,7 @@ const twoOff: Form = (term, where) => misspelled(term.twoOff, where);
 const either =
   (...forms: readonly Form[]): Form =>
   (term, where) =>
-    anyOf(forms.map((form) => form(term, where)).filter((query) => query !== ""));
+    anyOf(forms.map((form) => form(term, where)));
 
 /** All of the words so. */
 const each =
@@ -91,14 +91,12 @@ const one =
   (terms: readonly Term[], form: Form, others: Form) =>
   (where: Place): string =>
     anyOf(
-      terms
-        .map((odd) => allOf(terms.map((term) => (term === odd ? form : others)(term, where))))
-        .filter((query) => query !== ""),
+      terms.map((odd) => allOf(terms.map((term) => (term === odd ? form : others)(term, where)))),
     );
 
 /** Some of the words so. */
 const some = (terms: readonly Term[], form: Form, where: Place): string =>
-  anyOf(terms.map((term) => form(term, where)).filter((query) => query !== ""));
+  anyOf(terms.map((term) => form(term, where)));
 
 /**
  * Three searches, one after the other until a page is full: for the words as they were typed; begun;
@@ -123,25 +121,23 @@ export function typedSearch(
   terms: readonly Term[],
 ): Search | null {
   const all = each(terms, whole);
+  const direct = directTiers(typed, phones);
   const tiers = [
-    ...directTiers(typed, phones),
-    ...(terms.length === 0
-      ? []
-      : tiersFrom(
-          2,
-          byPlace(terms.length, all, () => allOf([all(ANYWHERE), some(terms, whole, IN_NAME)])),
-        )),
+    ...direct,
+    ...tiersFrom(
+      2,
+      byPlace(terms.length, all, () => allOf([all(ANYWHERE), some(terms, whole, IN_NAME)])),
+    ),
   ];
-  const direct = directTiers(typed, phones).map(({ query }) => query);
-  const wanted = terms.map((term) => anyOf([...direct, whole(term, ANYWHERE)]));
-  return terms.length === 0
-    ? searchOf(anyOf(direct), [], tiers)
-    : searchOf(allOf(wanted), terms.length === 1 ? [] : wanted, tiers);
+  const directly = direct.map(({ query }) => query);
+  if (all(ANYWHERE) === "") return searchOf(anyOf(directly), [], tiers);
+  const wanted = terms.map((term) => anyOf([...directly, whole(term, ANYWHERE)]));
+  return searchOf(allOf(wanted), terms.length === 1 ? [] : wanted, tiers);
 }
 
 /** What has all the words, whole or begun; of several rather with one of them begun only. */
 export function begunSearch(terms: readonly Term[]): Search | null {
-  if (terms.length === 0) return null;
+  if (terms.every(beginsNothingElse)) return null;
   const all = each(terms, open);
   const butOne = one(terms, open, whole);
   const compared = terms.length > 1 && terms.length <= MAX_WORDS_TO_COMPARE;
@@ -160,7 +156,7 @@ export function begunSearch(terms: readonly Term[]): Search | null {
 
 /** What has all the words if some are pieces of a word, or misspelled. */
 export function looseSearch(terms: readonly Term[]): Search | null {
-  if (terms.length === 0 || terms.length > MAX_WORDS_TO_CORRECT) return null;
+  if (terms.length > MAX_WORDS_TO_CORRECT) return null;
   const places = (query: (where: Place) => string) =>
     terms.length > MAX_WORDS_TO_PLACE ? [query(ANYWHERE)] : byPlace(terms.length, query, () => "");
   const piece: Form = (term, where) =>
@@ -169,6 +165,7 @@ export function looseSearch(terms: readonly Term[]): Search | null {
       where,
     );
   const others = either(piece, oneOff, twoOff, split);
+  if (some(terms, others, ANYWHERE) === "") return null;
   const wanted = each(terms, either(open, others))(ANYWHERE);
   const tiers = [
     ...(terms.length > MAX_WORDS_TO_COMPARE
@@ -184,6 +181,10 @@ export function looseSearch(terms: readonly Term[]): Search | null {
     { rank: 35, query: wanted },
   ];
   return searchOf(wanted, termsOf(terms, either(openListed, others)), tiers);
+}
+
+function beginsNothingElse({ word, begun: known }: Term): boolean {
+  return known?.every((other) => other === word) ?? false;
 }
 
 function termsOf(terms: readonly Term[], form: Form): string[] {

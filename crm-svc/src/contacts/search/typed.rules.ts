@@ -44,11 +44,6 @@ export function takeApart(typed: string): Typed {
   };
 }
 
-/** Whether a word is kept as it is but for its case: PostgreSQL need not be asked. */
-export function isPlain(word: string): boolean {
-  return /^[\0-\x7f]*$/.test(word);
-}
-
 /** Digits of a phone from its end, so that a number that ends in them begins so. */
 export function digitsFromEnd(phone: string): string {
   return [...phone.replaceAll(/\D/g, "")].reverse().join("");

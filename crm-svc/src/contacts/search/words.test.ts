@@ -127,6 +127,29 @@ test("a tenant's words are nobody else's, though they are looked up by the same 
   expect(await inTenant("select from crm.words where word = 'strangersname'")).toEqual([]);
 });
 
+test("of what is typed as words those are known with which the tenant's begin", async () => {
+  const { client, finish } = await writer();
+  await add(client, ["Quarz", "Quärzen", "Quarzfels-Weg", "Y".repeat(41)]);
+  await add(
+    client,
+    Array.from({ length: 13 }, (_, at) => `Zirkon${String.fromCharCode(97 + at)}`),
+  );
+  await finish("commit");
+  const stranger = await writer(STRANGER);
+  await add(stranger.client, ["Quarzstranger"], STRANGER);
+  await stranger.finish("commit");
+
+  const typed = ["QUARZ", "quàrzE", "quarzx", "zirkon", "!", "qu", "12", "李小龍", "y".repeat(41)];
+  const found = await inTenant("select word, begun from crm.typed_words($1)", [typed]);
+  expect(found).toEqual([
+    { word: "quarz", begun: ["quarz", "quarzen", "quarzfels", "quarzfelsweg"] },
+    { word: "quarze", begun: ["quarzen"] },
+    { word: "quarzx", begun: [] },
+    // Too many; and such as are not kept.
+    ...["zirkon", "qu", "12", "李小龍", "y".repeat(41)].map((word) => ({ word, begun: null })),
+  ]);
+});
+
 test("crm_app can neither write words nor read another tenant's", async () => {
   const attempts = [
     "insert into crm.words values (identity.current_tenant(), 'word', '{}')",
