@@ -11,9 +11,9 @@ import type { ImportKey } from "./queries.ts";
 import type { ImportInput, StagedRecord, StoredMapping } from "./schema.ts";
 import * as uploads from "./upload-queries.ts";
 
-/** What is staged, and later worked through, at once. */
-export const BATCH_ROWS = 500;
-const BATCHES_AT_ONCE = 10;
+/** What is staged, and later worked through, at once: of more rows, requests beside would have to wait. */
+export const BATCH_ROWS = 100;
+const BATCHES_AT_ONCE = 50;
 /** Rows that are long make smaller batches. In UTF-16 units. */
 const BATCH_LENGTH = 1 << 20;
 
