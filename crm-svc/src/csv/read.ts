@@ -51,7 +51,7 @@ export async function* readRecords(
     on_record: record as never,
   });
   // Its errors come out of the parser too.
-  const fed = pipeline(utf8, parser).catch(() => {});
+  const fed = pipeline(inPieces(utf8), parser).catch(() => {});
   try {
     // What `record` returns.
     yield* parser as AsyncIterable<CsvRecord>;
@@ -60,6 +60,17 @@ export async function* readRecords(
   } finally {
     parser.destroy();
     await fed;
+  }
+}
+
+/** What is parsed at a stretch, some milliseconds: bytes may arrive by the megabyte. */
+const PIECE_BYTES = 16_384;
+
+async function* inPieces(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of bytes) {
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+      yield chunk.subarray(at, at + PIECE_BYTES);
+    }
   }
 }
 

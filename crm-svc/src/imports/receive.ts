@@ -1,10 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import { Failure } from "@crm/platform/errors";
 import type { StreamScope } from "@crm/platform/streams";
 import { findContactSettings } from "../contact-fields/queries.ts";
 import { type Mapping, mapHeaders } from "../csv/headers.ts";
 import { readRecords } from "../csv/read.ts";
 import { unreadable } from "../csv/schema.ts";
-import { collectWhenLarge } from "../memory.ts";
+import { collectWhenLarge, MOST_OF_UPLOAD } from "../memory.ts";
 import type { CrmServices } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
 import type { ImportKey } from "./queries.ts";
@@ -55,15 +56,15 @@ export async function receiveRows(
     };
     let rows = 0;
     let batches = 0;
-    for await (const staged of batched(records)) {
+    for await (const staged of together(batched(records))) {
       await change(async (tx) => {
         if (batches === 0) await uploads.insertImport(tx, started);
-        if (!(await uploads.insertBatches(tx, key, batches, staged.map(toJson)))) throw givenUp();
+        if (!(await uploads.insertBatches(tx, key, batches, staged.batches))) throw givenUp();
         return { output: undefined, audit: [] };
       });
-      rows += staged.reduce((sum, batch) => sum + batch.length, 0);
-      batches += staged.length;
-      collectWhenLarge();
+      rows += staged.rows;
+      batches += staged.batches.length;
+      collectWhenLarge(MOST_OF_UPLOAD);
     }
     if (rows === 0) throw unreadable("no_rows", "The file has headers, and no row below them.", 1);
     return { ...key, rows };
@@ -92,33 +93,47 @@ export function givenUp(): Failure {
   return new Failure("deadline", "upload_given_up", message);
 }
 
-/** Some batches at a time, to be staged together: so many make a transaction worth its while. */
 async function* batched(
   records: AsyncIterable<{ readonly line: number; readonly cells: readonly string[] }>,
-): AsyncGenerator<StagedRecord[][], void> {
-  let batches: StagedRecord[][] = [[]];
+): AsyncGenerator<StagedRecord[], void> {
+  let batch: StagedRecord[] = [];
   let length = 0;
-  let staged = 0;
   for await (const { line, cells } of records) {
-    const batch = batches.at(-1);
-    batch?.push([line, [...cells]]);
+    batch.push([line, [...cells]]);
     length += cells.reduce((sum, cell) => sum + cell.length, 0);
-    if (batch !== undefined && batch.length < BATCH_ROWS && length < BATCH_LENGTH) continue;
-    staged += length;
+    if (batch.length < BATCH_ROWS && length < BATCH_LENGTH) continue;
+    yield batch;
+    batch = [];
     length = 0;
-    if (staged >= BATCH_LENGTH || batches.length === BATCHES_AT_ONCE) {
-      yield batches;
-      batches = [];
-      staged = 0;
-    }
-    batches.push([]);
   }
-  const filled = batches.filter((batch) => batch.length > 0);
-  if (filled.length > 0) yield filled;
+  if (batch.length > 0) yield batch;
 }
 
-function toJson(batch: readonly StagedRecord[]): string {
-  return JSON.stringify(batch);
+interface Staged {
+  /** JSON. */
+  readonly batches: readonly string[];
+  readonly rows: number;
+}
+
+/** Some batches at a time, to be staged together: so many make a transaction worth its while. */
+async function* together(batches: AsyncIterable<StagedRecord[]>): AsyncGenerator<Staged, void> {
+  let ready: string[] = [];
+  let rows = 0;
+  let length = 0;
+  for await (const batch of batches) {
+    // Requests need not wait until all that has arrived is read.
+    await setImmediate();
+    const json = JSON.stringify(batch);
+    ready.push(json);
+    rows += batch.length;
+    length += json.length;
+    if (length < BATCH_LENGTH && ready.length < BATCHES_AT_ONCE) continue;
+    yield { batches: ready, rows };
+    ready = [];
+    rows = 0;
+    length = 0;
+  }
+  if (rows > 0) yield { batches: ready, rows };
 }
 
 function storedOf({ headers, columns, ignored }: Mapping): StoredMapping {
