@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { DB } from "../tables.gen.ts";
-import { contactColumns, contactOf, joinedColumns, rowOf } from "./rows.ts";
+import { contactById, contactColumns, contactOf, joinedColumns, rowOf } from "./rows.ts";
 import type { Contact, ContactValues, Sort } from "./schema.ts";
 
 type Db = Kysely<DB>;
@@ -64,11 +64,10 @@ export async function listContacts(
       ${after?.key ?? null}, ${after?.id ?? null}::uuid, ${limit + 1}::integer)
      with ordinality as listed (contact_id, sort_key, place))`;
   const rows = await db
-    .selectFrom("crm.contacts as contacts")
-    .innerJoin(page.as("page"), "page.contact_id", "contacts.contact_id")
+    .selectFrom(page.as("page"))
+    .innerJoinLateral(contactById(tenantId, "page.contact_id"), (join) => join.onTrue())
     .select(joinedColumns)
     .select("page.sort_key")
-    .where("contacts.tenant_id", "=", tenantId)
     .orderBy("page.place")
     .execute();
   return rows.map((row) => ({ contact: contactOf(row), key: row.sort_key }));

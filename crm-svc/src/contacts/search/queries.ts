@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import type { DB } from "../../tables.gen.ts";
-import { contactOf, joinedColumns } from "../rows.ts";
+import { contactById, contactOf, joinedColumns } from "../rows.ts";
 import type { Contact } from "../schema.ts";
 import type { ContactHit, How } from "./schema.ts";
 import { type Spellings, type Term, termOf } from "./spelling.rules.ts";
@@ -75,8 +75,8 @@ export async function searchContacts(
           sql<string>`nullif(${fits.fuzzy}, '')::tsquery`.as("fuzzy"),
         ]),
     )
-    .selectFrom("crm.contacts as contacts")
-    .innerJoin(found.as("found"), "found.contact_id", "contacts.contact_id")
+    .selectFrom(found.as("found"))
+    .innerJoinLateral(contactById(tenantId, "found.contact_id"), (join) => join.onTrue())
     .select(joinedColumns)
     .select("found.tier")
     .select((eb) =>
@@ -88,7 +88,6 @@ export async function searchContacts(
           .$narrowType<{ how: How }>(),
       ).as("matched"),
     )
-    .where("contacts.tenant_id", "=", tenantId)
     .orderBy("found.tier")
     .orderBy("found.contact_id", "desc")
     .execute();
