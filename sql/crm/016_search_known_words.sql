@@ -77,6 +77,11 @@ $$;
 revoke all on function crm.spellings(text[]) from public;
 grant execute on function crm.spellings(text[]) to crm_app;
 
+-- What it costs to hold a query against a contact on the way back from the newest; see crm.search_contacts.
+create function crm.step_cost(query tsquery) returns float8
+  language sql immutable strict parallel safe
+  return 0.75 + 0.055 * numnode(query);
+
 -- The best contacts among those that fit a filter (see crm.contact_conditions) and answer to the query
 -- `wanted`, but not to `beneath`. `tiers` say how good: the first that a contact answers to counts,
 -- and of equals the newest is first. `after_*` continue a page. `terms`, if there are any, are queries
@@ -112,7 +117,7 @@ declare
   -- Microseconds, as measured: to hold a query against the next contact on the way back; to fetch a hit of
   -- the index, and to hold the tiers against it; to read an entry of the index; and, for each node of the
   -- query that is looked up, to find that an entry is a hit.
-  step_cost float8 := 0.75 + 0.055 * numnode(wanted);
+  step_cost float8 := crm.step_cost(wanted);
   hit_cost constant float8 := 4 + 0.01 * (select sum(numnode(query)) from unnest(tiers) query);
   entry_cost constant float8 := 0.2;
   node_cost constant float8 := 0.025;
@@ -251,7 +256,7 @@ begin
     -- The tier itself comes first: few answer to it, and only against those the better ones are held.
     if not dear then
       better_than := format('c.search @@ $3[%s] and (c.search @@ $4) is not true', first);
-      step_cost := 0.75 + 0.055 * numnode(tiers[first]);
+      step_cost := crm.step_cost(tiers[first]);
     end if;
     -- One answer less, since the sample may have been lucky. If it was, the walk ends before it has cost more
     -- than half of what the index would; unless what it has found says that it is soon done.
@@ -290,7 +295,8 @@ begin
           expected := expected + answers[upto];
         end loop;
       end if;
-      -- The tiers have all the terms, so fewer hits, but may take more entries, each its own, and are longer.
+      -- The tiers have all the terms, so fewer hits, but take entries each of its own, and are longer. Of
+      -- what only begins all entries are read.
       of_tiers := (upto - first + 1)
         * case when crm.tenant_query(tenant, query)::text ~ ':' then all_entries else skipped_entries end;
       looked_up := case when found_by is null

@@ -1,6 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import pg from "pg";
 import { testDatabase } from "../../../../tools/testing/database.ts";
+import { ANYWHERE, begunListed } from "./lexemes.rules.ts";
+import { termOf } from "./spelling.rules.ts";
 
 const files = await testDatabase();
 const TENANT = "01a203d3-cd0a-72ce-a323-b8a93caa45fb";
@@ -202,4 +204,15 @@ test("what words begin with, up to three letters, the index has as one word", as
     "'-o李*'",
     "'-oabc' & '-nabc':*",
   ]);
+});
+
+test("no beginning is looked up as all the words that begin so, if these are known", async () => {
+  for (const word of ["a", "ab", "abc", "abcd", "李", "éàü", "abcdefg"]) {
+    const query = begunListed(termOf(word, [word, `${word}x`]), ANYWHERE);
+    const [found] = await inTenant(
+      "select crm.tenant_query(identity.current_tenant(), $1::tsquery)::text as query",
+      [query],
+    );
+    expect(found.query).not.toContain(":");
+  }
 });
