@@ -14,6 +14,7 @@ export const MOST_OF_UPLOAD = 0.05;
  */
 const UNITS_BETWEEN = 2 << 20;
 
+// When the process last collected because it was large, and for how long.
 let ended = 0;
 let took = 0;
 // At the first time it collects at once what starting has left.

@@ -1,9 +1,11 @@
 -- Lists contacts of a tenant that the planner has not heard of, being new, as those of others: taking it for
 -- one without contacts it went through all of them for each page.
 
--- The filters of contacts with the condition whose they are (the session's tenant's; those of `ownedBy`) and
--- whether deleted ones: see crm.filter_conditions. The value of a subquery the planner does not know, and
--- takes the tenant for one like others.
+-- The filters of contacts, once for the list, the search and the export: the conditions of a WHERE on
+-- crm.contacts c, to be run with the filter itself as $1, by a function of the owner's. They say whose
+-- contacts (the session's tenant's; those of `ownedBy`), too, and whether deleted ones. Of a tenant that the
+-- statistics do not have, the planner is given a subquery, whose value it does not know: so it takes the
+-- tenant for one like others, and not for one without contacts.
 create or replace function crm.contact_conditions(filter jsonb) returns text
   language sql stable parallel safe
   return (
