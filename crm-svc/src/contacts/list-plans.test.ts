@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { withClient } from "../../../tools/local/database.ts";
@@ -10,8 +10,6 @@ import type { Sort } from "./schema.ts";
 const TENANTS = 5;
 const CONTACTS = 4_000;
 const LIMIT = 10;
-/** Those that fit a filter are, before they are looked for in the list's order. */
-const COUNTED = 2_001;
 
 const files = await testDatabase();
 const pool = new pg.Pool({ connectionString: files.appUrl, max: 1 });
@@ -90,7 +88,7 @@ async function reads(
 
 const newest = { by: "createdAt", descending: true } as const;
 
-test.each<[string, Sort, boolean]>([
+const orders: [string, Sort, boolean][] = [
   ["contacts_by_creation", "createdAt", false],
   ["contacts_by_creation", "createdAt", true],
   ["contacts_by_update", "updatedAt", false],
@@ -99,13 +97,18 @@ test.each<[string, Sort, boolean]>([
   ["contacts_by_name", "name", true],
   ["contacts_by_company", "company", false],
   ["contacts_by_company_descending", "company", true],
-])("a page is read from %s alone, sorted by %s, descending %p", async (index, by, descending) => {
-  for (const tenant of [tenantId, strangerId]) {
-    const read = await reads({}, { by, descending }, tenant);
-    // The page itself is read by its ids.
-    expect(read).toEqual({ [index]: LIMIT + 1, contacts_pkey: LIMIT + 1 });
-  }
-});
+];
+
+async function expectOrderAlone(index: string, by: Sort, descending: boolean, tenant = tenantId) {
+  const read = await reads({}, { by, descending }, tenant);
+  // The page itself is read by its ids.
+  expect(read).toEqual({ [index]: LIMIT + 1, contacts_pkey: LIMIT + 1 });
+}
+
+test.each(orders)(
+  "a page is read from %s alone, sorted by %s, descending %p",
+  (index, by, descending) => expectOrderAlone(index, by, descending),
+);
 
 test.each<[string, Sort]>([
   ["contacts_deleted_by_creation", "createdAt"],
@@ -115,7 +118,7 @@ test.each<[string, Sort]>([
   expect(read).toEqual({ [index]: LIMIT + 1, contacts_pkey: LIMIT + 1 });
 });
 
-test.each<[string, object]>([
+const rare: [string, object][] = [
   ["contacts_by_owner", { ownerUserId: userId }],
   ["contacts_by_owner", { ownedBy: userId }],
   ["contacts_by_company_descending", { company: "RARE ltd" }],
@@ -126,22 +129,27 @@ test.each<[string, object]>([
   ["contacts_by_facets", { custom: { vip: true } }],
   ["contacts_by_facets", { lifecycleStage: ["former"] }],
   ["contacts_by_facets", { country: "FR" }],
-])("what is rare is found by %s: %j", async (index, filter) => {
-  for (const tenant of [tenantId, strangerId]) {
-    const read = await reads(filter, newest, tenant);
-    const { contacts, contacts_pkey, [index]: found, ...others } = read;
-    expect(others).toEqual({});
-    expect(found).toBeGreaterThan(0);
-    // Never all of the tenant's.
-    expect((contacts ?? 0) + (found ?? 0)).toBeLessThan(CONTACTS / 10);
-  }
-});
+];
+
+async function expectFoundBy(index: string, filter: object, tenant = tenantId) {
+  const {
+    contacts,
+    contacts_pkey,
+    [index]: found,
+    ...others
+  } = await reads(filter, newest, tenant);
+  expect(others).toEqual({});
+  expect(found).toBeGreaterThan(0);
+  // Never all of the tenant's.
+  expect((contacts ?? 0) + (found ?? 0)).toBeLessThan(CONTACTS / 10);
+}
+
+test.each(rare)("what is rare is found by %s: %j", (index, filter) => expectFoundBy(index, filter));
 
 test("what most have is found on the way through the order", async () => {
   for (const filter of [{ tag: ["all"] }, { custom: { vip: false } }, { country: "DE" }]) {
     const { contacts_by_creation } = await reads(filter, newest);
-    // Perhaps they were counted on the same way.
-    expect(contacts_by_creation).toBeLessThan(COUNTED + 5 * LIMIT);
+    expect(contacts_by_creation).toBeLessThan(5 * LIMIT);
   }
 });
 
@@ -168,9 +176,6 @@ const manyId = await withClient(files.ownerUrl, async (owner) => {
   await owner.query("vacuum analyze crm.contacts");
   return id;
 });
-
-/** A tenant that the statistics have not heard of. */
-const [strangerId = ""] = await withClient(files.ownerUrl, (owner) => fill(owner, 1, userId));
 
 test.each<[string, Sort, boolean]>([
   ["contacts_by_creation", "createdAt", true],
@@ -201,3 +206,19 @@ test.each<[string, Sort, boolean]>([
     expect(numbers).toEqual(wanted.map((n) => String(n).padStart(5, "0")));
   },
 );
+
+describe("of a tenant that the statistics have not heard of", () => {
+  let stranger = "";
+  beforeAll(async () => {
+    [stranger = ""] = await withClient(files.ownerUrl, (owner) => fill(owner, 1, userId));
+  });
+
+  test.each(orders)(
+    "a page is read from %s alone, sorted by %s, descending %p",
+    (index, by, descending) => expectOrderAlone(index, by, descending, stranger),
+  );
+
+  test.each(rare)("what is rare is found by %s: %j", (index, filter) =>
+    expectFoundBy(index, filter, stranger),
+  );
+});

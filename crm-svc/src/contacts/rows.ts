@@ -1,5 +1,3 @@
-import { type Selectable, sql } from "kysely";
-import type { DB } from "../tables.gen.ts";
 import type { Contact, ContactValues } from "./schema.ts";
 
 /** What of crm.contacts a contact is made of. */
@@ -30,18 +28,6 @@ export const contactColumns = [
 
 /** The same for a query that joins other tables. */
 export const joinedColumns = contactColumns.map((column) => `contacts.${column}` as const);
-
-/**
- * The contact with an id of the query that it is joined to, if it is the tenant's. Each by itself: of a tenant
- * that the planner takes to have next to no contacts, a plain join would go through all that there are.
- */
-export function contactById(tenantId: string, id: string) {
-  return sql<Selectable<DB["crm.contacts"]>>`
-    (select * from crm.contacts
-     where tenant_id = ${tenantId}::uuid and contact_id = ${sql.ref(id)} offset 0)`.as<"contacts">(
-    sql`contacts`,
-  );
-}
 
 /** As the table's CHECK has it. */
 const E164 = /^\+[1-9][0-9]{1,14}$/;

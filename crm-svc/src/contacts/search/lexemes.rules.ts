@@ -8,10 +8,11 @@ export const IN_NAME = "n";
 export const IN_COMPANY = "c";
 export const ANYWHERE = "o";
 
-/** Queries are in PostgreSQL's language; "" is one that nothing answers to. */
 export function quoted(lexeme: string): string {
   return `'${lexeme.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
+
+// Queries are in PostgreSQL's language. An empty one stands for what nothing answers to.
 
 export function anyOf(queries: readonly string[]): string {
   return together(
@@ -33,10 +34,12 @@ function exact(word: string, where: Place): string {
   return quoted(where + word);
 }
 
+/** The word itself; empty if it is known that no contact has it. */
 export function whole({ word, begun: known }: Term, where: Place): string {
   return known === null || known.includes(word) ? exact(word, where) : "";
 }
 
+/** What begins with it; empty if it is known that nothing does. */
 export function begun({ word, begun: known }: Term, where: Place): string {
   return known?.length === 0 ? "" : `${quoted(where + word)}:*`;
 }

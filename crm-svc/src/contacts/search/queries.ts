@@ -1,7 +1,8 @@
 import { type Kysely, sql } from "kysely";
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import type { DB } from "../../tables.gen.ts";
-import { contactById, contactOf, joinedColumns } from "../rows.ts";
+import { contactById } from "../queries.ts";
+import { contactOf, joinedColumns } from "../rows.ts";
 import type { Contact } from "../schema.ts";
 import type { ContactHit, How } from "./schema.ts";
 import { type Spellings, type Term, termOf } from "./spelling.rules.ts";
