@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { withClient } from "../../../tools/local/database.ts";
 import { testDatabase } from "../../../tools/testing/database.ts";
+import { readsOf } from "../../../tools/testing/reads.ts";
 import type { DB } from "../tables.gen.ts";
 import { listContacts } from "./queries.ts";
 import type { Sort } from "./schema.ts";
@@ -57,17 +58,6 @@ async function fill(owner: pg.Client, tenants: number, userId: string): Promise<
 const userId = Bun.randomUUIDv7();
 const [tenantId = ""] = await withClient(files.ownerUrl, (owner) => fill(owner, TENANTS, userId));
 
-/** How many entries the connection has read from each index, and rows without one. */
-async function counts(db: Kysely<DB>): Promise<Map<string, number>> {
-  const { rows } = await sql<{ index: string; rows: number }>`
-    select relname as index, pg_stat_get_xact_tuples_returned(oid)::int as rows
-    from pg_class where oid = 'crm.contacts'::regclass
-      or oid in (select indexrelid from pg_index where indrelid = 'crm.contacts'::regclass)`.execute(
-    db,
-  );
-  return new Map(rows.map((row) => [row.index, row.rows]));
-}
-
 /** From which indexes a page is read as crm_app, and how many entries of each. */
 async function reads(
   filter: object,
@@ -76,13 +66,9 @@ async function reads(
 ): Promise<Record<string, number>> {
   return app.transaction().execute(async (db) => {
     await sql`select set_config('app.tenant_id', ${tenant}, true)`.execute(db);
-    const before = await counts(db);
-    await listContacts(db, tenant, JSON.stringify(filter), sort, LIMIT, undefined);
-    const after = await counts(db);
-    const read = [...after].map(
-      ([index, rows]) => [index, rows - (before.get(index) ?? 0)] as const,
+    return readsOf(db, () =>
+      listContacts(db, tenant, JSON.stringify(filter), sort, LIMIT, undefined),
     );
-    return Object.fromEntries(read.filter(([, rows]) => rows > 0));
   });
 }
 

@@ -1,4 +1,5 @@
-import { type Kysely, type Selectable, sql } from "kysely";
+import { type Kysely, sql } from "kysely";
+import { rowById } from "../by-id.ts";
 import type { DB } from "../tables.gen.ts";
 import { contactColumns, contactOf, joinedColumns, rowOf } from "./rows.ts";
 import type { Contact, ContactValues, Sort } from "./schema.ts";
@@ -41,18 +42,6 @@ export async function lockContact(db: Db, reach: Reach, id: string): Promise<Con
   return row === undefined ? null : contactOf(row);
 }
 
-/**
- * The contact with an id of the query that it is joined to, if it is the tenant's. Each by itself: of a tenant
- * that the planner takes to have next to no contacts, a plain join would go through all that there are.
- */
-export function contactById(tenantId: string, id: string) {
-  return sql<Selectable<DB["crm.contacts"]>>`
-    (select * from crm.contacts
-     where tenant_id = ${tenantId}::uuid and contact_id = ${sql.ref(id)} offset 0)`.as<"contacts">(
-    sql`contacts`,
-  );
-}
-
 /** A contact of a list, and what the list has it sorted by. */
 export interface Listed {
   readonly contact: Contact;
@@ -77,7 +66,10 @@ export async function listContacts(
      with ordinality as listed (contact_id, sort_key, place))`;
   const rows = await db
     .selectFrom(page.as("page"))
-    .innerJoinLateral(contactById(tenantId, "page.contact_id"), (join) => join.onTrue())
+    .innerJoinLateral(
+      rowById("crm.contacts", { tenantId, id: "page.contact_id", as: "contacts" }),
+      (join) => join.onTrue(),
+    )
     .select(joinedColumns)
     .select("page.sort_key")
     .orderBy("page.place")

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from "kysely";
+import { rowById } from "../by-id.ts";
 import type { DB } from "../tables.gen.ts";
 import type { Reason } from "./schema.ts";
 
@@ -27,17 +28,13 @@ export async function listPairs(
 ): Promise<Pair[]> {
   const rows = await db
     .selectFrom("crm.duplicate_pairs as pair")
-    .innerJoin("crm.contacts as first", (join) =>
-      join
-        .on("first.tenant_id", "=", tenantId)
-        .onRef("first.contact_id", "=", "pair.first_id")
-        .on("first.deleted_at", "is", null),
+    .innerJoinLateral(
+      rowById("crm.contacts", { tenantId, id: "pair.first_id", as: "first" }),
+      (join) => join.on("first.deleted_at", "is", null),
     )
-    .innerJoin("crm.contacts as second", (join) =>
-      join
-        .on("second.tenant_id", "=", tenantId)
-        .onRef("second.contact_id", "=", "pair.second_id")
-        .on("second.deleted_at", "is", null),
+    .innerJoinLateral(
+      rowById("crm.contacts", { tenantId, id: "pair.second_id", as: "second" }),
+      (join) => join.on("second.deleted_at", "is", null),
     )
     .select(["pair.first_id", "pair.second_id", "pair.score", "pair.reasons"])
     .where("pair.tenant_id", "=", tenantId)
@@ -89,11 +86,9 @@ export interface Queued {
 export async function listQueued(db: Db, tenantId: string, limit: number): Promise<Queued[]> {
   return db
     .selectFrom("crm.duplicate_queue as queue")
-    .leftJoin("crm.contacts as contacts", (join) =>
-      join
-        .on("contacts.tenant_id", "=", tenantId)
-        .onRef("contacts.contact_id", "=", "queue.contact_id")
-        .on("contacts.deleted_at", "is", null),
+    .leftJoinLateral(
+      rowById("crm.contacts", { tenantId, id: "queue.contact_id", as: "contacts" }),
+      (join) => join.on("contacts.deleted_at", "is", null),
     )
     .select([
       "queue.contact_id as contactId",

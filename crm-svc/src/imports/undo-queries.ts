@@ -1,4 +1,5 @@
 import { type Kysely, sql } from "kysely";
+import { rowById } from "../by-id.ts";
 import { contactOf, joinedColumns } from "../contacts/rows.ts";
 import type { Contact, ContactValues } from "../contacts/schema.ts";
 import type { DB } from "../tables.gen.ts";
@@ -28,13 +29,14 @@ export async function lockResults(
   const ofContact = (table: "crm.interactions" | "crm.leads") => sql<boolean>`exists (
     select from ${sql.table(table)} used
     where used.tenant_id = contacts.tenant_id and used.contact_id = contacts.contact_id
-      and used.deleted_at is null)`;
+      and used.deleted_at is null
+    -- Else all that are used would be read for each batch.
+    offset 0)`;
   const rows = await db
     .selectFrom("crm.import_results as results")
-    .innerJoin("crm.contacts as contacts", (join) =>
-      join
-        .onRef("contacts.tenant_id", "=", "results.tenant_id")
-        .onRef("contacts.contact_id", "=", "results.contact_id"),
+    .innerJoinLateral(
+      rowById("crm.contacts", { tenantId, id: "results.contact_id", as: "contacts" }),
+      (join) => join.onTrue(),
     )
     .select(joinedColumns)
     .select([

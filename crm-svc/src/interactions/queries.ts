@@ -1,4 +1,5 @@
 import { type Kysely, sql } from "kysely";
+import { rowById } from "../by-id.ts";
 import type { DB } from "../tables.gen.ts";
 import { interactionColumns, interactionOf, joinedColumns, rowOf } from "./rows.ts";
 import type { Interaction, InteractionFilter, InteractionValues } from "./schema.ts";
@@ -84,11 +85,14 @@ export async function listInteractions(
     .orderBy("occurred_at", "desc")
     .orderBy("interaction_id", "desc")
     .limit(limit + 1);
+  const { tenantId } = reach;
   const rows = await db
-    .selectFrom("crm.interactions as interactions")
-    .innerJoin(page.as("page"), "page.interaction_id", "interactions.interaction_id")
+    .selectFrom(page.as("page"))
+    .innerJoinLateral(
+      rowById("crm.interactions", { tenantId, id: "page.interaction_id", as: "interactions" }),
+      (join) => join.onTrue(),
+    )
     .select(joinedColumns)
-    .where("interactions.tenant_id", "=", reach.tenantId)
     .orderBy("interactions.occurred_at", "desc")
     .orderBy("interactions.interaction_id", "desc")
     .execute();

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import { jsonArrayFrom } from "kysely/helpers/postgres";
+import { rowById } from "../../by-id.ts";
 import type { DB } from "../../tables.gen.ts";
-import { contactById } from "../queries.ts";
 import { contactOf, joinedColumns } from "../rows.ts";
 import type { Contact } from "../schema.ts";
 import type { ContactHit, How } from "./schema.ts";
@@ -77,7 +77,10 @@ export async function searchContacts(
         ]),
     )
     .selectFrom(found.as("found"))
-    .innerJoinLateral(contactById(tenantId, "found.contact_id"), (join) => join.onTrue())
+    .innerJoinLateral(
+      rowById("crm.contacts", { tenantId, id: "found.contact_id", as: "contacts" }),
+      (join) => join.onTrue(),
+    )
     .select(joinedColumns)
     .select("found.tier")
     .select((eb) =>

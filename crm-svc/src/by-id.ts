@@ -1,0 +1,19 @@
+import { type Selectable, sql } from "kysely";
+import type { DB } from "./tables.gen.ts";
+
+const KEYS = { "crm.contacts": "contact_id", "crm.interactions": "interaction_id" } as const;
+
+/**
+ * The tenant's row of a table that has an id of the query that it is joined to. Each by itself: of a tenant
+ * that the planner takes to have next to no rows, a plain join would go through all that there are.
+ */
+export function rowById<Table extends keyof typeof KEYS, Alias extends string>(
+  table: Table,
+  { tenantId, id, as }: { readonly tenantId: string; readonly id: string; readonly as: Alias },
+) {
+  return sql<Selectable<DB[Table]>>`
+    (select * from ${sql.table(table)}
+     where tenant_id = ${tenantId}::uuid and ${sql.ref(KEYS[table])} = ${sql.ref(id)} offset 0)`.as<Alias>(
+    sql.id(as),
+  );
+}

@@ -1,0 +1,107 @@
+import { afterAll, expect, test } from "bun:test";
+import { Kysely, PostgresDialect, sql } from "kysely";
+import pg from "pg";
+import { withClient } from "../../tools/local/database.ts";
+import { testDatabase } from "../../tools/testing/database.ts";
+import { readsOf } from "../../tools/testing/reads.ts";
+import { listPairs, listQueued } from "./duplicates/pairs.queries.ts";
+import { lockResults } from "./imports/undo-queries.ts";
+import { listInteractions } from "./interactions/queries.ts";
+import type { DB } from "./tables.gen.ts";
+
+// Of a tenant that came after the last ANALYZE the planner thinks that it has nothing, and that to go through
+// all of it is as good as to look up what is wanted.
+
+const ROWS = 4_000;
+const WANTED = 100;
+
+interface Tenant {
+  readonly tenantId: string;
+  readonly importId: string;
+}
+
+const database = await testDatabase();
+const pool = new pg.Pool({ connectionString: database.appUrl, max: 1 });
+const app = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+
+afterAll(async () => {
+  await app.destroy();
+  await database.drop();
+});
+
+/** A tenant whose contacts are all of one import, each with an interaction and a duplicate, and all to be compared. */
+async function fill(owner: pg.Client): Promise<Tenant> {
+  const [tenantId, importId] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+  const one = [tenantId];
+  await owner.query(
+    `insert into identity.tenants (tenant_id, slug, name) values ($1::uuid, 't-' || $1::uuid, 'T')`,
+    one,
+  );
+  await owner.query(
+    `insert into crm.contacts (tenant_id, contact_id, last_name)
+     select $1, gen_random_uuid(), 'Family' || n from generate_series(1, ${ROWS}) n`,
+    one,
+  );
+  await owner.query(
+    `insert into crm.interactions (tenant_id, interaction_id, contact_id, type, occurred_at)
+     select tenant_id, gen_random_uuid(), contact_id, 'call', now() - random() * interval '9 days'
+     from crm.contacts where tenant_id = $1`,
+    one,
+  );
+  await owner.query(
+    `insert into crm.duplicate_pairs (tenant_id, first_id, second_id, score, reasons)
+     select tenant_id, contact_id, next, random(), '{name}'
+     from (select tenant_id, contact_id, lead(contact_id) over (order by contact_id) as next
+           from crm.contacts where tenant_id = $1) contacts
+     where next is not null`,
+    one,
+  );
+  await owner.query(
+    `insert into crm.imports (tenant_id, import_id, status, mode, dry_run, mapping, created_by)
+     values ($1, $2, 'undoing', 'skip', false, '{}', gen_random_uuid())`,
+    [tenantId, importId],
+  );
+  await owner.query(
+    `insert into crm.import_results (tenant_id, import_id, contact_id, line, version)
+     select tenant_id, $2, contact_id, row_number() over (), 1 from crm.contacts where tenant_id = $1`,
+    [tenantId, importId],
+  );
+  return { tenantId, importId };
+}
+
+const tenants = await withClient(database.ownerUrl, async (owner) => {
+  const [known] = [await fill(owner), await fill(owner), await fill(owner)];
+  await owner.query("analyze");
+  return { known, unknown: await fill(owner) };
+});
+
+const statements: [string, (db: Kysely<DB>, tenant: Tenant) => Promise<readonly unknown[]>][] = [
+  ["the queue of contacts to compare", (db, { tenantId }) => listQueued(db, tenantId, WANTED)],
+  [
+    "a page of duplicates",
+    (db, { tenantId }) => listPairs(db, { tenantId, ownedBy: null }, WANTED - 1, undefined),
+  ],
+  [
+    "a page of interactions",
+    (db, { tenantId }) =>
+      listInteractions(db, { tenantId, ownedBy: null }, {}, WANTED - 1, undefined),
+  ],
+  ["what an import did", (db, tenant) => lockResults(db, tenant, WANTED)],
+];
+
+test.each(
+  statements.flatMap(([name, run]) =>
+    (["known", "unknown"] as const).map((tenant) => [name, tenant, run] as const),
+  ),
+)("%s is looked up and no more, of a tenant that is %s to the planner", async (_, which, run) => {
+  const tenant = tenants[which];
+  await app.transaction().execute(async (db) => {
+    await sql`select set_config('app.tenant_id', ${tenant.tenantId}, true)`.execute(db);
+    const reads = await readsOf(db, async () => {
+      expect(await run(db, tenant)).toHaveLength(WANTED);
+    });
+    for (const [name, rows] of Object.entries(reads)) {
+      expect({ name, rows, few: rows <= 3 * WANTED }).toMatchObject({ few: true });
+    }
+  });
+});
