@@ -15,7 +15,7 @@ const MANY = Number(process.env["SEARCH_CONTACTS"] ?? 1_000_000);
 const FEW = 10_000;
 const SEED = 1;
 /** Different ones of each kind; the first few only warm up. */
-const QUERIES = 60;
+const QUERIES = 210;
 const WARM_UP = 10;
 const TYPOS = 1_000;
 const FIRST = 10;

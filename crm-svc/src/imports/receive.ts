@@ -4,7 +4,7 @@ import type { StreamScope } from "@crm/platform/streams";
 import { findContactSettings } from "../contact-fields/queries.ts";
 import { type Mapping, mapHeaders } from "../csv/headers.ts";
 import { readRecords } from "../csv/read.ts";
-import { unreadable } from "../csv/schema.ts";
+import { type CsvRecord, unreadable } from "../csv/schema.ts";
 import { collectWhenLarge, MOST_OF_UPLOAD } from "../memory.ts";
 import type { CrmServices } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
@@ -56,7 +56,7 @@ export async function receiveRows(
     };
     let rows = 0;
     let batches = 0;
-    for await (const staged of together(batched(records))) {
+    for await (const staged of inStages(records)) {
       await change(async (tx) => {
         if (batches === 0) await uploads.insertImport(tx, started);
         if (!(await uploads.insertBatches(tx, key, batches, staged.batches))) throw givenUp();
@@ -93,9 +93,12 @@ export function givenUp(): Failure {
   return new Failure("deadline", "upload_given_up", message);
 }
 
-async function* batched(
-  records: AsyncIterable<{ readonly line: number; readonly cells: readonly string[] }>,
-): AsyncGenerator<StagedRecord[], void> {
+/** The rows as they are staged. Meanwhile others get their turn, at least once a batch. */
+export function inStages(records: AsyncIterable<CsvRecord>): AsyncGenerator<Staged, void> {
+  return together(batched(records));
+}
+
+async function* batched(records: AsyncIterable<CsvRecord>): AsyncGenerator<StagedRecord[], void> {
   let batch: StagedRecord[] = [];
   let length = 0;
   for await (const { line, cells } of records) {
@@ -121,7 +124,6 @@ async function* together(batches: AsyncIterable<StagedRecord[]>): AsyncGenerator
   let rows = 0;
   let length = 0;
   for await (const batch of batches) {
-    // Requests need not wait until all that has arrived is read.
     await setImmediate();
     const json = JSON.stringify(batch);
     ready.push(json);

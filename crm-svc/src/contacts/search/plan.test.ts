@@ -185,6 +185,19 @@ test("the pages of a search that is dear to look up hold each contact once", asy
   expect(new Set(pages.flat()).size).toBe(CONTACTS);
 });
 
+test("what a search depends on is set by its functions, whatever the session has", async () => {
+  const { rows } = await inTenant<{ name: string; settings: string[] }>(
+    `select proname as name, proconfig as settings from pg_proc
+     where oid = any ('{crm.typed_words, crm.spellings, crm.search_contacts}'::regproc[]) order by proname`,
+  );
+  const all = ["search_path=pg_catalog, pg_temp", "enable_seqscan=off", "jit=off"];
+  expect(rows).toEqual([
+    { name: "search_contacts", settings: [...all, "work_mem=64MB"] },
+    { name: "spellings", settings: all },
+    { name: "typed_words", settings: all },
+  ]);
+});
+
 test("where nobody is, nobody is found", async () => {
   const query =
     "select * from crm.search_contacts('{}', 'a&b', '{a,b}', '{a&b}', null, null, null, 26)";

@@ -42,6 +42,8 @@ const CONTACTS: readonly (JsonObject & { readonly source: string })[] = [
     tags: ["Trade-Fair 2025", "überfällig"],
   },
   { source: "decorated", company: "S.P.A.R. Zentrale", email: "info@spar-zentrale.example" },
+  { source: "quill", email: "quill@inkwell.example" },
+  { source: "quilt", email: "quilt@inkwell.example" },
 ];
 
 /** What was typed, and who is found, the best first. */
@@ -132,6 +134,9 @@ const SEARCHES: readonly (readonly [typed: string, ...found: string[]])[] = [
   ["jon.williamson7@st", "williamson"],
   ["jon.wiliamson7@studio54.example", "williamson"],
   ["@studio54.example", "williamson"],
+  // The beginning of an address that there is does not mean a similar one.
+  ["quill@ink", "quill"],
+  ["quilx@ink", "quilt", "quill"],
   ["spar-zentrale.example", "decorated"],
   ["+442079460018", "williamson"],
   ["0044 20 79460018", "williamson"],
