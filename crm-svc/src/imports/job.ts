@@ -76,28 +76,25 @@ interface Ready {
   readonly understood: Understood;
 }
 
-/** Batch by batch; the next one is understood while PostgreSQL writes this one. */
+/**
+ * Batch by batch. The next one is not understood while PostgreSQL writes this one: so an import keeps one
+ * processor busy, and leaves the others to requests.
+ */
 async function workUntil(scope: Scope, next: Unfinished, until: number): Promise<void> {
   const { context, tenantId, db } = scope;
   const settings = await findContactSettings(db, tenantId);
-  let ahead = understandNext(scope, next, settings, -1);
-  try {
-    for (let left = PREVIEW_ROWS - next.previewed; ; ) {
-      const started = performance.now();
-      const ready = await ahead;
-      if (ready === null) return await finish(scope, next);
-      ahead = understandNext(scope, next, settings, ready.batch);
-      const work = { ...next, tenantId, settings, previewRows: left };
-      const shown = await workOn(scope, work, ready, started);
-      collectWhenLarge();
-      if (shown === null) return;
-      left -= shown;
-      context.signal.throwIfAborted();
-      if (performance.now() >= until) return;
-    }
-  } finally {
-    // What it throws, whoever comes next will see too.
-    await ahead.catch(() => {});
+  let left = PREVIEW_ROWS - next.previewed;
+  for (let after = -1; performance.now() < until; ) {
+    const started = performance.now();
+    const ready = await understandNext(scope, next, settings, after);
+    if (ready === null) return finish(scope, next);
+    const work = { ...next, tenantId, settings, previewRows: left };
+    const shown = await workOn(scope, work, ready, started);
+    collectWhenLarge();
+    if (shown === null) return;
+    left -= shown;
+    after = ready.batch;
+    context.signal.throwIfAborted();
   }
 }
 
