@@ -14,9 +14,12 @@ import type { DB } from "./tables.gen.ts";
 
 const ROWS = 4_000;
 const WANTED = 100;
+const OWNED = 20;
 
 interface Tenant {
   readonly tenantId: string;
+  /** Who owns some of the contacts that come first. */
+  readonly ownerId: string;
   readonly importId: string;
 }
 
@@ -29,9 +32,14 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A tenant whose contacts are all of one import, each with an interaction and a duplicate, and all to be compared. */
+/** A tenant whose contacts are all of one import, each with an interaction and a duplicate, the next by id. */
 async function fill(owner: pg.Client): Promise<Tenant> {
-  const [tenantId, importId] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
+  const tenant = {
+    tenantId: Bun.randomUUIDv7(),
+    ownerId: Bun.randomUUIDv7(),
+    importId: Bun.randomUUIDv7(),
+  };
+  const { tenantId, ownerId, importId } = tenant;
   const one = [tenantId];
   await owner.query(
     `insert into identity.tenants (tenant_id, slug, name) values ($1::uuid, 't-' || $1::uuid, 'T')`,
@@ -41,6 +49,17 @@ async function fill(owner: pg.Client): Promise<Tenant> {
     `insert into crm.contacts (tenant_id, contact_id, last_name)
      select $1, gen_random_uuid(), 'Family' || n from generate_series(1, ${ROWS}) n`,
     one,
+  );
+  await owner.query(
+    `insert into identity.users (tenant_id, user_id, email, full_name, role)
+     values ($1, $2, 'u@company.example', 'User', 'sales')`,
+    [tenantId, ownerId],
+  );
+  await owner.query(
+    `update crm.contacts set owner_user_id = $2
+     where tenant_id = $1 and contact_id in (
+       select contact_id from crm.contacts where tenant_id = $1 order by contact_id limit ${OWNED})`,
+    [tenantId, ownerId],
   );
   await owner.query(
     `insert into crm.interactions (tenant_id, interaction_id, contact_id, type, occurred_at)
@@ -66,7 +85,7 @@ async function fill(owner: pg.Client): Promise<Tenant> {
      select tenant_id, $2, contact_id, row_number() over (), 1 from crm.contacts where tenant_id = $1`,
     [tenantId, importId],
   );
-  return { tenantId, importId };
+  return tenant;
 }
 
 const tenants = await withClient(database.ownerUrl, async (owner) => {
@@ -75,7 +94,9 @@ const tenants = await withClient(database.ownerUrl, async (owner) => {
   return { known, unknown: await fill(owner) };
 });
 
-const statements: [string, (db: Kysely<DB>, tenant: Tenant) => Promise<readonly unknown[]>][] = [
+type Run = (db: Kysely<DB>, tenant: Tenant) => Promise<readonly unknown[]>;
+
+const statements: [name: string, run: Run][] = [
   ["the queue of contacts to compare", (db, { tenantId }) => listQueued(db, tenantId, WANTED)],
   [
     "a page of duplicates",
@@ -93,15 +114,24 @@ test.each(
   statements.flatMap(([name, run]) =>
     (["known", "unknown"] as const).map((tenant) => [name, tenant, run] as const),
   ),
-)("%s is looked up and no more, of a tenant that is %s to the planner", async (_, which, run) => {
-  const tenant = tenants[which];
+)("%s: no more is read, of a tenant that is %s to the planner", (_, which, run) =>
+  expectFewReads(tenants[which], WANTED, run),
+);
+
+// Of an unknown one all pairs are read, once.
+test("somebody's own duplicates are found from the contacts, where these are few", () =>
+  expectFewReads(tenants.known, OWNED - 1, (db, { tenantId, ownerId }) =>
+    listPairs(db, { tenantId, ownedBy: ownerId }, WANTED - 1, undefined),
+  ));
+
+async function expectFewReads(tenant: Tenant, found: number, run: Run): Promise<void> {
   await app.transaction().execute(async (db) => {
     await sql`select set_config('app.tenant_id', ${tenant.tenantId}, true)`.execute(db);
     const reads = await readsOf(db, async () => {
-      expect(await run(db, tenant)).toHaveLength(WANTED);
+      expect(await run(db, tenant)).toHaveLength(found);
     });
     for (const [name, rows] of Object.entries(reads)) {
       expect({ name, rows, few: rows <= 3 * WANTED }).toMatchObject({ few: true });
     }
   });
-});
+}

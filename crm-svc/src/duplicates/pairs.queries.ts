@@ -50,7 +50,17 @@ export async function listPairs(
       ),
     )
     .$if(ownedBy !== null, (query) =>
-      query.where("first.owner_user_id", "=", ownedBy).where("second.owner_user_id", "=", ownedBy),
+      query
+        .where("second.owner_user_id", "=", ownedBy)
+        // From these it can begin, where they are few.
+        .where("pair.first_id", "in", (eb) =>
+          eb
+            .selectFrom("crm.contacts")
+            .select("contact_id")
+            .where("tenant_id", "=", tenantId)
+            .where("owner_user_id", "=", ownedBy)
+            .where("deleted_at", "is", null),
+        ),
     )
     .$if(after !== undefined, (query) =>
       query.where(
