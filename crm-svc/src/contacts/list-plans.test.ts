@@ -66,7 +66,7 @@ async function reads(
 ): Promise<Record<string, number>> {
   return app.transaction().execute(async (db) => {
     await sql`select set_config('app.tenant_id', ${tenant}, true)`.execute(db);
-    return readsOf(db, () =>
+    return readsOf(db, "crm", () =>
       listContacts(db, tenant, JSON.stringify(filter), sort, LIMIT, undefined),
     );
   });

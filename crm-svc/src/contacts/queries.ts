@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import { rowById } from "../by-id.ts";
+import { rowById } from "../by-id.queries.ts";
 import type { DB } from "../tables.gen.ts";
 import { contactColumns, contactOf, joinedColumns, rowOf } from "./rows.ts";
 import type { Contact, ContactValues, Sort } from "./schema.ts";

@@ -93,6 +93,7 @@ async function workUntil(scope: Scope, next: Unfinished, until: number): Promise
     collectWhenLarge();
     if (shown === null) return;
     left -= shown;
+    // What is done is still in the index until a vacuum: to begin behind it costs nothing.
     after = ready.batch;
     context.signal.throwIfAborted();
   }

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import { rowById } from "../by-id.ts";
+import { rowById } from "../by-id.queries.ts";
 import { contactOf, joinedColumns } from "../contacts/rows.ts";
 import type { Contact, ContactValues } from "../contacts/schema.ts";
 import type { DB } from "../tables.gen.ts";

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import { rowById } from "../by-id.ts";
+import { rowById } from "../by-id.queries.ts";
 import type { DB } from "../tables.gen.ts";
 import { interactionColumns, interactionOf, joinedColumns, rowOf } from "./rows.ts";
 import type { Interaction, InteractionFilter, InteractionValues } from "./schema.ts";

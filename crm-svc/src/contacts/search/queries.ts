@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import { jsonArrayFrom } from "kysely/helpers/postgres";
-import { rowById } from "../../by-id.ts";
+import { rowById } from "../../by-id.queries.ts";
 import type { DB } from "../../tables.gen.ts";
 import { contactOf, joinedColumns } from "../rows.ts";
 import type { Contact } from "../schema.ts";
