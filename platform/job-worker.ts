@@ -226,13 +226,16 @@ function tasksOf<Services, Tables>(
 
 /**
  * Puts a job back as if it had not been tried. What graphile-worker then does about its failure is
- * nothing, since the job is no longer this worker's.
+ * nothing, since the job is no longer this worker's; unless another of the worker's slots, which was
+ * looking for a job just then, has taken it meanwhile. Then the job has failed under that one, which finds
+ * it free when it hands it back in turn.
  */
 async function handBack({ job, query }: JobHelpers): Promise<void> {
   await query(
     `update graphile_worker._private_jobs
-     set attempts = greatest(attempts - 1, 0), locked_at = null, locked_by = null
-     where id = $1 and locked_by = $2`,
+     set attempts = greatest(attempts - 1, 0), run_at = least(run_at, now()),
+         locked_at = null, locked_by = null
+     where id = $1 and (locked_by = $2 or locked_by is null)`,
     [job.id, job.locked_by],
   );
 }

@@ -42,6 +42,8 @@ export const hang = job({
       return change(async () => ({ output: undefined, audit: entry(id, text) }));
     }
     await change(async () => ({ output: undefined, audit: entry(id, "started") }));
+    // Who listens from now on does not hear of what was before.
+    context.signal.throwIfAborted();
     const { promise, reject } = Promise.withResolvers<never>();
     context.signal.addEventListener("abort", () => reject(context.signal.reason));
     return promise;
