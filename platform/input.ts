@@ -106,7 +106,12 @@ export function text(most: number, least = 1) {
     .max(most, `must have at most ${most} characters`);
 }
 
-export const id = z.uuid("must be a UUID");
+/** A UUID; in lower case as PostgreSQL has it, because ids are compared as text. */
+export function uuid(message = "must be a UUID") {
+  return z.uuid(message).toLowerCase();
+}
+
+export const id = uuid();
 
 /** An e-mail address in lower case (RFC 5321 allows at most 254 characters). */
 export const email = text(254).toLowerCase().pipe(z.email("must be an e-mail address"));

@@ -1,5 +1,5 @@
 import { type FieldFault, invalid } from "@crm/platform/errors";
-import { email, flag, moment, text } from "@crm/platform/input";
+import { email, flag, moment, text, uuid } from "@crm/platform/input";
 import { pageInput } from "@crm/platform/pages";
 import type { Kysely } from "kysely";
 import { z } from "zod";
@@ -26,7 +26,7 @@ function oneOrMore<Item extends z.ZodType>(item: Item) {
  */
 export const filterFields = {
   /** `none`: those that are nobody's. */
-  ownerUserId: z.union([z.literal("none"), z.uuid("must be a UUID, or none")]).optional(),
+  ownerUserId: z.union([z.literal("none"), uuid("must be a UUID, or none")]).optional(),
   /** All of them. */
   tag: oneOrMore(text(50)),
   /** Whatever its case and accents. */

@@ -23,7 +23,8 @@ export function contactRoutes(app: RestApp<CrmServices>): void {
   mount(app, getContact, {
     method: "GET",
     path: "/v1/contacts/:id",
-    movedTo: (found, { id }) => (found.id === id ? null : `/v1/contacts/${found.id}`),
+    movedTo: (found, { id }) =>
+      found.id === id?.toLowerCase() ? null : `/v1/contacts/${found.id}`,
   });
   mount(app, updateContact, { method: "PATCH", path: "/v1/contacts/:id", body: "contact" });
   mount(app, deleteContact, { method: "DELETE", path: "/v1/contacts/:id" });

@@ -7,6 +7,7 @@ export function customerRoutes(app: RestApp<CrmServices>): void {
   mount(app, getCustomer, {
     method: "GET",
     path: "/v1/customers/:id",
-    movedTo: (found, { id }) => (found.id === id ? null : `/v1/customers/${found.id}`),
+    movedTo: (found, { id }) =>
+      found.id === id?.toLowerCase() ? null : `/v1/customers/${found.id}`,
   });
 }

@@ -68,6 +68,12 @@ const cases: readonly Case[] = [
     expected: { refusal: invalid("ids same_contact") },
   },
   {
+    name: "nor is it in capitals",
+    operation: dismissDuplicate,
+    input: { ids: [NOBODYS_ID, NOBODYS_ID.toUpperCase()] },
+    expected: { refusal: invalid("ids same_contact") },
+  },
+  {
     name: "two are dismissed, not three",
     operation: dismissDuplicate,
     input: { ids: [NOBODYS_ID, Bun.randomUUIDv7(), Bun.randomUUIDv7()] },

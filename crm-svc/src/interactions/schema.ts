@@ -5,6 +5,7 @@ import {
   moment,
   text,
   timestamp,
+  uuid,
   wholeNumber,
 } from "@crm/platform/input";
 import { pageInput, pageOf } from "@crm/platform/pages";
@@ -86,7 +87,7 @@ export const deleteInput = z.strictObject({ id, expectedVersion });
 export const updateInput = z.strictObject({ id, interaction: patchFields, expectedVersion });
 
 /** A user by their id; `me` is the caller. */
-export const userFilter = z.union([z.literal("me"), z.uuid("must be a UUID, or me")]);
+export const userFilter = z.union([z.literal("me"), uuid("must be a UUID, or me")]);
 
 /** The filters of lists and reports; all of them together must hold. */
 export const filterFields = {

@@ -5,6 +5,7 @@ import {
   moment,
   text,
   timestamp,
+  uuid,
   wholeNumber,
 } from "@crm/platform/input";
 import { pageInput, pageOf } from "@crm/platform/pages";
@@ -103,7 +104,7 @@ export const updateInput = z.strictObject({ id, lead: patchFields, expectedVersi
 
 /** Whose leads: a user's, the caller's (`me`) or nobody's (`none`). */
 export const assigneeFilter = z.union(
-  [z.literal("me"), z.literal("none"), z.uuid()],
+  [z.literal("me"), z.literal("none"), uuid()],
   "must be a UUID, me or none",
 );
 

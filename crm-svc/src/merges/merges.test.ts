@@ -5,7 +5,6 @@ import {
   createContact,
   deleteContact,
   getContact,
-  setContactFields,
   updateContact,
 } from "../../../tools/testing/api/contacts.ts";
 import { listMerges, mergeContacts, undoMerge } from "../../../tools/testing/api/merges.ts";
@@ -61,6 +60,11 @@ const cases: readonly Case[] = [
     "21 sources",
     { sourceIds: Array.from({ length: 21 }, () => Bun.randomUUIDv7()) },
     invalid("sourceIds too_big"),
+  ),
+  refusesToMerge(
+    "a contact twice, however it is written",
+    { sourceIds: [OTHER, OTHER.toUpperCase()] },
+    invalid("sourceIds[1] duplicate"),
   ),
   refusesToMerge("what is no id", { sourceIds: ["me"] }, invalid("sourceIds[0] invalid_format")),
   refusesToMerge(
@@ -271,42 +275,6 @@ await describeForEveryClient(services, (world: World) => {
     expect((await holders(tenant))[interaction ?? ""]).toBe(b);
     expect(await world.get(getContact, { id: a })).toMatchObject({ id: a, email: null });
     expect(await world.get(getContact, { id: b })).toMatchObject({ id: b, lastName: "Chain" });
-  });
-
-  test("a no to a consent stays a no, whatever is chosen", async () => {
-    await world.get(setContactFields, {
-      fields: [
-        { name: "newsletter", type: "consent" },
-        { name: "calls", type: "consent" },
-        { name: "segment", type: "text" },
-      ],
-    });
-    const target = await make({
-      firstName: "Con",
-      custom: { newsletter: true, segment: "mine" },
-    });
-    const source = await make({
-      firstName: "Sent",
-      custom: { newsletter: false, calls: true, segment: "theirs" },
-    });
-    const input = { id: target, sourceIds: [source] };
-    expectRefusal(
-      world,
-      await world.call(mergeContacts, { ...input, choose: { "custom.newsletter": target } }),
-      invalid("choose.custom.newsletter consent_loosened"),
-    );
-    expectRefusal(
-      world,
-      await world.call(mergeContacts, { ...input, choose: { "custom.no": target } }),
-      invalid("choose.custom.no unknown_field"),
-    );
-    const { mergeId, contact } = await world.get(mergeContacts, {
-      ...input,
-      choose: { "custom.segment": source },
-    });
-    expect(contact.custom).toEqual({ newsletter: false, calls: true, segment: "theirs" });
-    const undone = await world.get(undoMerge, { id: mergeId });
-    expect(undone.contact.custom).toEqual({ newsletter: true, segment: "mine" });
   });
 
   test("contacts of others, and deleted ones, are not merged", async () => {

@@ -45,15 +45,17 @@ export const mergeInput = z
   .superRefine(({ id: targetId, sourceIds, choose }, context) => {
     const fault = (path: (string | number)[], code: string, message: string): void =>
       context.addIssue({ code: "custom", path, message, params: { code } });
+    const all = new Set([targetId]);
     for (const [at, sourceId] of sourceIds.entries()) {
       if (sourceId === targetId) {
         fault(["sourceIds", at], "is_target", "is the contact that is to remain");
-      } else if (sourceIds.indexOf(sourceId) < at) {
+      } else if (all.has(sourceId)) {
         fault(["sourceIds", at], "duplicate", "is there twice");
       }
+      all.add(sourceId);
     }
     for (const [name, chosenId] of Object.entries(choose)) {
-      if (chosenId === targetId || sourceIds.includes(chosenId)) continue;
+      if (all.has(chosenId)) continue;
       fault(["choose", name], "not_merged", "must be one of the contacts that are merged");
     }
   });
@@ -63,7 +65,6 @@ const moved = z.strictObject({
   leads: z.int(),
   customers: z.int(),
 });
-export type Moved = z.output<typeof moved>;
 
 export const merged = z.strictObject({ mergeId: z.uuid(), contact, moved });
 

@@ -1,4 +1,4 @@
-import { id, text } from "@crm/platform/input";
+import { id, text, uuid } from "@crm/platform/input";
 import { pageInput } from "@crm/platform/pages";
 import { z } from "zod";
 import { reason } from "../../duplicates/schema.ts";
@@ -12,7 +12,7 @@ export const MAX_CANDIDATES = 20;
 
 export const queueInput = z.strictObject({
   /** `none`: those that are nobody's yet. */
-  assignedTo: z.union([z.enum(["me", "none"]), z.uuid("must be a UUID, me or none")]).optional(),
+  assignedTo: z.union([z.enum(["me", "none"]), uuid("must be a UUID, me or none")]).optional(),
   missing: missingField.optional(),
   ...pageInput,
 });
