@@ -9,6 +9,7 @@ import {
   undoContactChange,
   updateContact,
 } from "../../../tools/testing/api/contacts.ts";
+import { setRolePermissions } from "../../../tools/testing/api/users.ts";
 import { describeForEveryClient, expectRefusal, notFound } from "../../../tools/testing/cases.ts";
 import { startServices } from "../../../tools/testing/services.ts";
 
@@ -59,6 +60,37 @@ await describeForEveryClient(services, (world) => {
     expectRefusal(world, await world.call(getContact, { id: first.id }), notFound);
     const update = await world.call(updateContact, { id: first.id, contact: { title: "Dr" } });
     expectRefusal(world, update, notFound);
+  });
+
+  test("an id in capitals is the same id", async () => {
+    const { id } = await add("A");
+    const response = await fetch(`${services.crmUrl}/v1/contacts/${id.toUpperCase()}`, {
+      headers: { authorization: `Bearer ${world.tenant.admin.accessToken}` },
+      redirect: "manual",
+    });
+    expect(response.status).toBe(200);
+    expect(await world.get(getContact, { id: id.toUpperCase() })).toMatchObject({ id });
+  });
+
+  test("where the successor is not the caller's, it is not there", async () => {
+    const own = ["create", "read", "update", "delete"].map((action) => ({
+      resource: "contacts",
+      action,
+      scope: "own",
+    }));
+    await world.get(setRolePermissions, { role: "marketing", permissions: own });
+    const as = "marketing";
+    const { id } = await world.get(createContact, { contact: { firstName: "Mine" } }, { as });
+    await markMerged(id, (await add("Somebody else's")).id);
+    for (const outcome of [
+      await world.call(getContact, { id }, { as }),
+      await world.call(updateContact, { id, contact: { title: "Dr" } }, { as }),
+      await world.call(deleteContact, { id }, { as }),
+      await world.call(restoreContact, { id }, { as }),
+      await world.call(undoContactChange, { id, auditId: id }, { as }),
+    ]) {
+      expectRefusal(world, outcome, notFound);
+    }
   });
 
   test("to another tenant it is not there", async () => {

@@ -12,7 +12,7 @@ import { filterJson, listInput } from "./filters.ts";
 import * as queries from "./queries.ts";
 import {
   deletableReach,
-  mergedFailure,
+  goneFailure,
   refuseFaults,
   refuseForeignOwner,
   refuseUnknownOwner,
@@ -68,7 +68,7 @@ export const getContact = read({
   async run({ db, actor, ownerOnly }, { id }) {
     const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
     const there =
-      (await queries.findContact(db, reach, id)) ?? (await findSuccessor(db, reach, id));
+      (await queries.findContact(db, reach, id)) ?? (await queries.findSuccessor(db, reach, id));
     if (there === null) throw notFound("contact");
     return there;
   },
@@ -158,11 +158,9 @@ export const restoreContact = write({
   output: contact,
   async run({ db, actor, ownerOnly }, { id }) {
     const { tenantId } = actor;
-    const kept = await queries.lockKeptContact(db, { tenantId, ownedBy: ownerOnly }, id);
-    if (kept === null) throw notFound("contact");
-    if (kept.mergedInto !== null) {
-      throw mergedFailure((await queries.findSuccessorId(db, tenantId, id)) ?? kept.mergedInto);
-    }
+    const reach = { tenantId, ownedBy: ownerOnly };
+    const kept = await queries.lockKeptContact(db, reach, id);
+    if (kept === null || kept.mergedInto !== null) throw await goneFailure(db, reach, id);
     if (!kept.deleted) return { output: kept.contact, audit: [] };
     const after = await queries.unmarkContactDeleted(db, tenantId, id);
     return {
@@ -175,18 +173,8 @@ export const restoreContact = write({
 /** The contact to change, locked. Throws `notFound`, and `wrongState` for a merged one. */
 async function lockContact(db: Kysely<DB>, reach: queries.Reach, id: string): Promise<Contact> {
   const there = await queries.lockContact(db, reach, id);
-  if (there !== null) return there;
-  const successor = await findSuccessor(db, reach, id);
-  throw successor === null ? notFound("contact") : mergedFailure(successor.id);
-}
-
-async function findSuccessor(
-  db: Kysely<DB>,
-  reach: queries.Reach,
-  id: string,
-): Promise<Contact | null> {
-  const successorId = await queries.findSuccessorId(db, reach.tenantId, id);
-  return successorId === null ? null : queries.findContact(db, reach, successorId);
+  if (there === null) throw await goneFailure(db, reach, id);
+  return there;
 }
 
 function current(row: Contact, expectedVersion: number | undefined): Contact {

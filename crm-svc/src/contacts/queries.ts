@@ -77,6 +77,7 @@ export async function listContacts(
   return rows.map((row) => ({ contact: contactOf(row), key: row.sort_key }));
 }
 
+/** Also of a deleted contact. */
 export async function updateContact(
   db: Db,
   tenantId: string,
@@ -123,23 +124,37 @@ export interface KeptContact {
 /** The contact, also if it is deleted or merged, locked until the transaction ends. */
 export async function lockKeptContact(
   db: Db,
-  { tenantId, ownedBy }: Reach,
+  reach: Reach,
   id: string,
 ): Promise<KeptContact | null> {
-  const row = await db
+  return (await lockKeptContacts(db, reach, [id])).get(id) ?? null;
+}
+
+/** Those that are within reach, by id. In one order, so that who locks several waits for nobody in a ring. */
+export async function lockKeptContacts(
+  db: Db,
+  { tenantId, ownedBy }: Reach,
+  ids: readonly string[],
+): Promise<Map<string, KeptContact>> {
+  const rows = await db
     .selectFrom("crm.contacts")
     .select([...contactColumns, "deleted_at", "merged_into"])
     .where("tenant_id", "=", tenantId)
-    .where("contact_id", "=", id)
+    .where("contact_id", "=", sql<string>`any(${ids}::uuid[])`)
     .$if(ownedBy !== null, (query) => query.where("owner_user_id", "=", ownedBy))
+    .orderBy("contact_id")
     .forUpdate()
-    .executeTakeFirst();
-  if (row === undefined) return null;
-  return {
-    contact: contactOf(row),
-    deleted: row.deleted_at !== null,
-    mergedInto: row.merged_into,
-  };
+    .execute();
+  return new Map(
+    rows.map((row) => [
+      row.contact_id,
+      {
+        contact: contactOf(row),
+        deleted: row.deleted_at !== null,
+        mergedInto: row.merged_into,
+      },
+    ]),
+  );
 }
 
 /** Who answers in place of a merged contact, by now: what it was merged into may be merged itself. */
@@ -161,7 +176,13 @@ export async function findSuccessorId(
   return rows[0]?.id ?? null;
 }
 
-const touched = { version: sql<number>`version + 1`, updated_at: sql<Date>`now()` };
+/** The contact that answers in place of a merged one, if that is there and within reach. */
+export async function findSuccessor(db: Db, reach: Reach, id: string): Promise<Contact | null> {
+  const successorId = await findSuccessorId(db, reach.tenantId, id);
+  return successorId === null ? null : findContact(db, reach, successorId);
+}
+
+export const touched = { version: sql<number>`version + 1`, updated_at: sql<Date>`now()` };
 
 /** The contacts that are there (not deleted) and within reach. */
 function selectContacts(db: Db, { tenantId, ownedBy }: Reach) {

@@ -1,6 +1,9 @@
 import type { Actor } from "@crm/platform/context";
 import { violatedConstraint } from "@crm/platform/database-errors";
-import { Failure, type FieldFault, invalid } from "@crm/platform/errors";
+import { Failure, type FieldFault, invalid, notFound } from "@crm/platform/errors";
+import type { Kysely } from "kysely";
+import type { DB } from "../tables.gen.ts";
+import { findSuccessor, type Reach } from "./queries.ts";
 import type { ContactValues } from "./schema.ts";
 
 /** Throws `invalid` if there are faults; in RPC and in operations the fields are `contact`'s. */
@@ -28,8 +31,10 @@ export function refuseUnknownOwner(error: unknown): never {
   });
 }
 
-/** The contact is part of another by now, which is the one to change. */
-export function mergedFailure(successorId: string): Failure {
+/** Why there is no such contact to change: `wrongState` if it is part of another by now, else `notFound`. */
+export async function goneFailure(db: Kysely<DB>, reach: Reach, id: string): Promise<Failure> {
+  const successorId = (await findSuccessor(db, reach, id))?.id;
+  if (successorId === undefined) return notFound("contact");
   return new Failure(
     "wrongState",
     "contact_merged",

@@ -2,7 +2,8 @@ import type { AuditEntry } from "@crm/platform/audit";
 import { notFound } from "@crm/platform/errors";
 import { cutPage } from "@crm/platform/pages";
 import { z } from "zod";
-import { findContact } from "../contacts/queries.ts";
+import { findContact, findSuccessor, lockKeptContacts } from "../contacts/queries.ts";
+import { goneFailure } from "../contacts/refusals.ts";
 import { read, write } from "../services.ts";
 import { candidatesFor } from "./candidates.ts";
 import { listPairs } from "./pairs.queries.ts";
@@ -17,7 +18,10 @@ import {
   pairsInput,
 } from "./schema.ts";
 
-/** Who may be the same as a contact, as things are now, the likeliest first. Throws `notFound`. */
+/**
+ * Who may be the same as a contact, or as the one that it is part of, as things are now, the likeliest first.
+ * Throws `notFound`.
+ */
 export const getDuplicates = read({
   name: "contacts.duplicates.get",
   access: "contacts:read",
@@ -25,10 +29,11 @@ export const getDuplicates = read({
   output: candidates,
   async run({ db, actor, ownerOnly }, { id }) {
     const { tenantId } = actor;
-    const contact = await findContact(db, { tenantId, ownedBy: ownerOnly }, id);
+    const reach = { tenantId, ownedBy: ownerOnly };
+    const contact = (await findContact(db, reach, id)) ?? (await findSuccessor(db, reach, id));
     if (contact === null) throw notFound("contact");
-    const dismissed = await queries.findDismissed(db, tenantId, id);
-    const likely = (await candidatesFor(db, tenantId, identityOf(contact), id))
+    const dismissed = await queries.findDismissed(db, tenantId, contact.id);
+    const likely = (await candidatesFor(db, tenantId, identityOf(contact), contact.id))
       .filter(({ contactId }) => !dismissed.has(contactId))
       .filter(({ ownerUserId }) => ownerOnly === null || ownerUserId === ownerOnly)
       .slice(0, MAX_CANDIDATES);
@@ -83,7 +88,7 @@ export const listDuplicates = read({
   },
 });
 
-/** Remembers that two contacts are two people. Throws `notFound` unless both are there. */
+/** Remembers that two contacts are two people. Throws `notFound`, and `wrongState` for a merged one. */
 export const dismissDuplicate = write({
   name: "contacts.duplicates.dismiss",
   access: "contacts:merge",
@@ -91,9 +96,12 @@ export const dismissDuplicate = write({
   output: z.void(),
   async run({ db, actor, ownerOnly }, { ids: [one = "", other = ""] }) {
     const { tenantId } = actor;
+    const reach = { tenantId, ownedBy: ownerOnly };
+    // Locked, because what becomes part of another gives that its dismissals.
+    const locked = await lockKeptContacts(db, reach, [one, other]);
     for (const id of [one, other]) {
-      const contact = await findContact(db, { tenantId, ownedBy: ownerOnly }, id);
-      if (contact === null) throw notFound("contact");
+      const kept = locked.get(id);
+      if (kept === undefined || kept.deleted) throw await goneFailure(db, reach, id);
     }
     const userId = actor.kind === "user" ? actor.userId : null;
     const isNew = await queries.insertDismissal(db, tenantId, [one, other], userId);

@@ -3,7 +3,7 @@ import { Failure, notFound } from "@crm/platform/errors";
 import { write } from "../../services.ts";
 import { NAMELESS } from "../accept.ts";
 import * as contacts from "../queries.ts";
-import { deletableReach, mergedFailure, refuseFaults, refuseForeignOwner } from "../refusals.ts";
+import { deletableReach, goneFailure, refuseFaults, refuseForeignOwner } from "../refusals.ts";
 import { isNamed } from "../rules.ts";
 import type { ContactValues } from "../schema.ts";
 import { findChange } from "./queries.ts";
@@ -24,12 +24,9 @@ export const undoChange = write({
   output: undone,
   async run({ db, actor, ownerOnly }, { id, auditId }) {
     const { tenantId } = actor;
-    const kept = await contacts.lockKeptContact(db, { tenantId, ownedBy: ownerOnly }, id);
-    if (kept === null) throw notFound("contact");
-    if (kept.mergedInto !== null) {
-      const successorId = await contacts.findSuccessorId(db, tenantId, id);
-      throw mergedFailure(successorId ?? kept.mergedInto);
-    }
+    const reach = { tenantId, ownedBy: ownerOnly };
+    const kept = await contacts.lockKeptContact(db, reach, id);
+    if (kept === null || kept.mergedInto !== null) throw await goneFailure(db, reach, id);
     const change = await findChange(db, tenantId, id, auditId);
     if (change === null) throw notFound("change of this contact");
     const { contact } = kept;
