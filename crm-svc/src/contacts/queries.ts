@@ -182,7 +182,15 @@ export async function findSuccessor(db: Db, reach: Reach, id: string): Promise<C
   return successorId === null ? null : findContact(db, reach, successorId);
 }
 
-export const touched = { version: sql<number>`version + 1`, updated_at: sql<Date>`now()` };
+/**
+ * What any change of a contact or an interaction sets besides. The time is the clock's and not the
+ * transaction's, which may have begun before that of the former change: whoever asks for what was changed
+ * since must not miss it.
+ */
+export const touched = {
+  version: sql<number>`version + 1`,
+  updated_at: sql<Date>`greatest(clock_timestamp(), updated_at)`,
+};
 
 /** The contacts that are there (not deleted) and within reach. */
 function selectContacts(db: Db, { tenantId, ownedBy }: Reach) {

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import { rowById } from "../by-id.queries.ts";
+import { touched } from "../contacts/queries.ts";
 import type { DB } from "../tables.gen.ts";
 import { interactionColumns, interactionOf, joinedColumns, rowOf } from "./rows.ts";
 import type { Interaction, InteractionFilter, InteractionValues } from "./schema.ts";
@@ -177,8 +178,6 @@ export async function findContactOf(
      limit 2)`.execute(db);
   return rows.length === 1 ? (rows[0]?.contact_id ?? null) : null;
 }
-
-export const touched = { version: sql<number>`version + 1`, updated_at: sql<Date>`now()` };
 
 /** The interactions that are there (not deleted) and within reach. */
 function selectInteractions(db: Db, { tenantId, ownedBy }: Reach) {

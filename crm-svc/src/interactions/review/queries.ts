@@ -1,6 +1,7 @@
 import { type Kysely, sql, type UpdateObject } from "kysely";
+import { touched } from "../../contacts/queries.ts";
 import type { DB } from "../../tables.gen.ts";
-import { type Reach, touched } from "../queries.ts";
+import type { Reach } from "../queries.ts";
 import { interactionColumns, interactionOf } from "../rows.ts";
 import type { Interaction, MissingField } from "../schema.ts";
 import { CLAIM_MINUTES } from "./schema.ts";
