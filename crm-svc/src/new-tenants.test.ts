@@ -7,6 +7,8 @@ import { readsOf } from "../../tools/testing/reads.ts";
 import { listPairs, listQueued } from "./duplicates/pairs.queries.ts";
 import { lockResults } from "./imports/undo-queries.ts";
 import { listInteractions } from "./interactions/queries.ts";
+import { moveRows, returnRows } from "./merges/moves.queries.ts";
+import { insertMerge } from "./merges/queries.ts";
 import type { DB } from "./tables.gen.ts";
 
 // Of a tenant that came after the last ANALYZE the planner thinks that it has nothing, and that to go through
@@ -141,6 +143,36 @@ test.each(["known", "unknown"] as const)(
       );
       expect(free.rowCount).toBe(ROWS - WANTED);
     });
+  },
+);
+
+test.each(["known", "unknown"] as const)(
+  "what is a merged contact's moves and goes back without more being read, of a tenant that is %s",
+  async (which) => {
+    const { tenantId } = tenants[which];
+    const db = await app.startTransaction().execute();
+    try {
+      await sql`select set_config('app.tenant_id', ${tenantId}, true)`.execute(db);
+      const contacts = await db
+        .selectFrom("crm.contacts")
+        .select("contact_id")
+        .where("tenant_id", "=", tenantId)
+        .limit(WANTED / 10)
+        .execute();
+      const [targetId = "", ...sourceIds] = contacts.map((row) => row.contact_id);
+      const move = { tenantId, mergeId: Bun.randomUUIDv7(), targetId, sourceIds };
+      await insertMerge(db, tenantId, { ...move, changed: {}, userId: null });
+      const reads = await readsOf(db, "crm", async () => {
+        expect(await moveRows(db, "interaction", move)).toBe(sourceIds.length);
+        expect(await returnRows(db, "interaction", move)).toEqual({
+          back: sourceIds.length,
+          kept: [],
+        });
+      });
+      expect(Object.entries(reads).filter(([, rows]) => rows > WANTED)).toEqual([]);
+    } finally {
+      await db.rollback().execute();
+    }
   },
 );
 

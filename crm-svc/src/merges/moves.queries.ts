@@ -1,4 +1,4 @@
-import { type Kysely, sql } from "kysely";
+import { type Expression, type Kysely, sql } from "kysely";
 import type { DB } from "../tables.gen.ts";
 
 type Db = Kysely<DB>;
@@ -17,19 +17,24 @@ interface Move {
   readonly targetId: string;
 }
 
+/** A subquery, of which the planner knows no value: else of a tenant that it has not heard of it reads all. */
+function tenantOf({ tenantId }: Move) {
+  return sql`(select ${tenantId}::uuid)`;
+}
+
 /** Gives all that belongs to the sources, deleted or not, to the target. Returns how many rows. */
 export async function moveRows(db: Db, kind: Following, move: Move): Promise<number> {
   const { table, id } = FOLLOWING[kind];
   const { numAffectedRows } = await sql`
     with former as materialized (
       select ${sql.ref(id)} as id, contact_id from ${sql.table(table)}
-      where tenant_id = ${move.tenantId}::uuid and contact_id = any(${move.sourceIds}::uuid[])
+      where tenant_id = ${tenantOf(move)} and contact_id = any(${move.sourceIds}::uuid[])
       order by id
       for update
     ), moved as (
       update ${sql.table(table)} as row
       set contact_id = ${move.targetId}::uuid, version = row.version + 1, updated_at = now()
-      from former where row.tenant_id = ${move.tenantId}::uuid and row.${sql.ref(id)} = former.id
+      from former where row.tenant_id = ${tenantOf(move)} and row.${sql.ref(id)} = former.id
     )
     insert into crm.merged_rows (tenant_id, merge_id, kind, row_id, former_id)
     select ${move.tenantId}::uuid, ${move.mergeId}::uuid, ${kind}::text, id, contact_id
@@ -44,28 +49,67 @@ export interface Returned {
   readonly kept: string[];
 }
 
-/** Gives what a merge moved back to whom it belonged, unless it was given to others since. */
+/**
+ * Gives what a merge moved back to whom it belonged, unless it was given to others since, or is a lead that has
+ * made a customer of the target.
+ */
 export async function returnRows(db: Db, kind: Following, move: Move): Promise<Returned> {
   const { table, id } = FOLLOWING[kind];
   const { rows } = await sql<{ row_id: string; back: boolean }>`
     with moved as materialized (
       select row_id, former_id from crm.merged_rows
-      where tenant_id = ${move.tenantId}::uuid and merge_id = ${move.mergeId}::uuid
-        and kind = ${kind}::text
+      where tenant_id = ${tenantOf(move)} and merge_id = ${move.mergeId}::uuid and kind = ${kind}::text
     ), back as (
       update ${sql.table(table)} as row
       set contact_id = moved.former_id, version = row.version + 1, updated_at = now()
       from moved
-      where row.tenant_id = ${move.tenantId}::uuid and row.${sql.ref(id)} = moved.row_id
+      where row.tenant_id = ${tenantOf(move)} and row.${sql.ref(id)} = moved.row_id
         and row.contact_id = ${move.targetId}::uuid
+        and ${kind === "lead" ? sql`not exists (${customerMadeSince(move)})` : sql`true`}
       returning moved.row_id
     )
     select moved.row_id, back.row_id is not null as back
     from moved left join back on back.row_id = moved.row_id`.execute(db);
+  return returned(rows);
+}
+
+/** Of a lead, `row`: the target's customer that it is won with, if that is not one which came by the merge. */
+function customerMadeSince(move: Move) {
+  return sql`
+    select from crm.customers customer
+    where customer.tenant_id = row.tenant_id and customer.customer_id = row.customer_id
+      and customer.contact_id = row.contact_id
+      and not exists (
+        select from crm.merged_rows came
+        where came.tenant_id = ${move.tenantId}::uuid and came.merge_id = ${move.mergeId}::uuid
+          and came.kind = 'customer' and came.row_id = customer.customer_id)`;
+}
+
+function returned(rows: readonly { readonly row_id: string; readonly back: boolean }[]): Returned {
   return {
     back: rows.filter(({ back }) => back).length,
     kept: rows.filter(({ back }) => !back).map((row) => row.row_id),
   };
+}
+
+/** What a lead is worth rests on its contact, and on what happened with that. */
+export async function markScoresStale(
+  db: Db,
+  tenantId: string,
+  contactIds: readonly string[],
+): Promise<void> {
+  await sql`
+    with stale as materialized (
+      select lead_id from crm.leads
+      where tenant_id = (select ${tenantId}::uuid) and contact_id = any(${contactIds}::uuid[])
+        and is_open and not score_stale
+      order by lead_id
+      for no key update
+    )
+    update crm.leads set score_stale = true
+    from stale where leads.tenant_id = (select ${tenantId}::uuid) and leads.lead_id = stale.lead_id`.execute(
+    db,
+  );
 }
 
 /**
@@ -120,7 +164,7 @@ export async function findLaterCustomerMerge(db: Db, move: Move): Promise<string
   return rows[0]?.merge_id ?? null;
 }
 
-/** As returnRows; the customer that the target got goes first, so that each has at most one. */
+/** As returnRows. */
 export async function returnCustomers(db: Db, move: Move): Promise<Returned> {
   const { rows } = await sql<{ row_id: string; back: boolean }>`
     with moved as materialized (
@@ -138,10 +182,7 @@ export async function returnCustomers(db: Db, move: Move): Promise<Returned> {
     )
     select moved.row_id, back.row_id is not null as back
     from moved left join back on back.row_id = moved.row_id`.execute(db);
-  return {
-    back: rows.filter(({ back }) => back).length,
-    kept: rows.filter(({ back }) => !back).map((row) => row.row_id),
-  };
+  return returned(rows);
 }
 
 /** Whom a source is known not to be, the target is not either. */
@@ -161,9 +202,14 @@ export async function copyDismissals(db: Db, move: Move): Promise<void> {
       returning case when first_id = ${move.targetId}::uuid then second_id else first_id end as id
     )
     insert into crm.merged_rows (tenant_id, merge_id, kind, row_id)
-    select ${move.tenantId}::uuid, ${move.mergeId}::uuid, 'dismissal', id from copied`.execute(db);
+    select ${move.tenantId}::uuid, ${move.mergeId}::uuid, 'dismissal', id
+    from other
+    where id in (select id from copied) or ${copiedByOthers(move, sql.ref("other.id"))}`.execute(
+    db,
+  );
 }
 
+/** Removes what copyDismissals has added, but for what others of the target's merges have it from, too. */
 export async function removeCopiedDismissals(db: Db, move: Move): Promise<void> {
   await sql`
     delete from crm.duplicate_dismissals dismissal
@@ -171,7 +217,18 @@ export async function removeCopiedDismissals(db: Db, move: Move): Promise<void> 
     where copied.tenant_id = ${move.tenantId}::uuid and copied.merge_id = ${move.mergeId}::uuid
       and copied.kind = 'dismissal' and dismissal.tenant_id = ${move.tenantId}::uuid
       and dismissal.first_id = least(copied.row_id, ${move.targetId}::uuid)
-      and dismissal.second_id = greatest(copied.row_id, ${move.targetId}::uuid)`.execute(db);
+      and dismissal.second_id = greatest(copied.row_id, ${move.targetId}::uuid)
+      and not ${copiedByOthers(move, sql.ref("copied.row_id"))}`.execute(db);
+}
+
+function copiedByOthers(move: Move, id: Expression<unknown>) {
+  return sql`exists (
+    select from crm.merges standing
+    join crm.merged_rows theirs
+      on theirs.tenant_id = standing.tenant_id and theirs.merge_id = standing.merge_id
+      and theirs.kind = 'dismissal' and theirs.row_id = ${id}
+    where standing.tenant_id = ${move.tenantId}::uuid and standing.target_id = ${move.targetId}::uuid
+      and standing.merge_id <> ${move.mergeId}::uuid and standing.undone_at is null)`;
 }
 
 /** The pairs that contacts are in; what is changed is compared anew. */

@@ -3,8 +3,14 @@ import { Failure, type FieldFault, invalid, notFound, stale } from "@crm/platfor
 import { cutPage } from "@crm/platform/pages";
 import { z } from "zod";
 import { findContactSettings } from "../contact-fields/queries.ts";
-import { findContact, findSuccessorId } from "../contacts/queries.ts";
-import { mergedFailure } from "../contacts/refusals.ts";
+import type { ContactField } from "../contact-fields/schema.ts";
+import {
+  findContact,
+  findSuccessorId,
+  lockKeptContacts,
+  updateContact,
+} from "../contacts/queries.ts";
+import { goneFailure } from "../contacts/refusals.ts";
 import type { Contact } from "../contacts/schema.ts";
 import { read, write } from "../services.ts";
 import * as moves from "./moves.queries.ts";
@@ -14,6 +20,7 @@ import {
   fieldsOf,
   loosenedConsents,
   mergedFields,
+  standingConsents,
   takeBack,
   valuesOf,
 } from "./rules.ts";
@@ -32,14 +39,11 @@ export const mergeContacts = write({
   async run({ db, actor, ownerOnly }, { id: targetId, sourceIds, choose, expectedVersion }) {
     const { tenantId } = actor;
     const reach = { tenantId, ownedBy: ownerOnly };
-    const locked = await queries.lockContacts(db, reach, [targetId, ...sourceIds]);
+    const locked = await lockKeptContacts(db, reach, [targetId, ...sourceIds]);
     const there = async (id: string): Promise<Contact> => {
-      const row = locked.get(id);
-      if (row?.mergedInto) {
-        throw mergedFailure((await findSuccessorId(db, tenantId, id)) ?? row.mergedInto);
-      }
-      if (row === undefined || row.deleted) throw notFound("contact");
-      return row.contact;
+      const kept = locked.get(id);
+      if (kept === undefined || kept.deleted) throw await goneFailure(db, reach, id);
+      return kept.contact;
     };
     const target = await there(targetId);
     const sources: Contact[] = [];
@@ -49,9 +53,7 @@ export const mergeContacts = write({
     }
 
     const { fields: definitions } = await findContactSettings(db, tenantId);
-    const consents = new Set(
-      definitions.filter(({ type }) => type === "consent").map(({ name }) => name),
-    );
+    const consents = consentsOf(definitions);
     refuseChoices(
       Object.keys(choose).filter((name) => isUnknown(name, definitions)),
       { code: "unknown_field", message: "is not a field of your contacts" },
@@ -73,10 +75,11 @@ export const mergeContacts = write({
       leads: await moves.moveRows(db, "lead", move),
       customers: await moves.moveCustomers(db, move),
     };
+    await moves.markScoresStale(db, tenantId, [targetId]);
     await moves.copyDismissals(db, move);
     await moves.removePairs(db, tenantId, sourceIds);
     await queries.markMerged(db, tenantId, sourceIds, targetId);
-    const contact = await queries.updateTarget(db, tenantId, targetId, valuesOf(after));
+    const contact = await updateContact(db, tenantId, targetId, valuesOf(after));
     const pick = (side: "before" | "after") =>
       Object.fromEntries(Object.entries(changed).map(([name, change]) => [name, change[side]]));
     return {
@@ -119,7 +122,7 @@ export const undoMerge = write({
     if (merge === null) throw notFound("merge");
     const { targetId, sourceIds, changed } = merge;
     const reach = { tenantId, ownedBy: ownerOnly };
-    const locked = await queries.lockContacts(db, reach, [targetId, ...sourceIds]);
+    const locked = await lockKeptContacts(db, reach, [targetId, ...sourceIds]);
     const target = locked.get(targetId);
     if (target === undefined || sourceIds.some((id) => !locked.has(id))) throw notFound("merge");
     if (merge.undone) {
@@ -141,14 +144,20 @@ export const undoMerge = write({
     }
 
     const current = fieldsOf(target.contact);
-    const { fields, restored, kept } = takeBack(current, changed);
+    const standing = standingConsents(
+      consentsOf((await findContactSettings(db, tenantId)).fields),
+      await queries.findCustomOfOtherParts(db, tenantId, merge),
+      await queries.findCustomChangedSince(db, tenantId, merge),
+    );
+    const { fields, restored, kept } = takeBack(current, changed, standing);
     const back = await queries.unmarkMerged(db, tenantId, sourceIds, targetId);
     const interactions = await moves.returnRows(db, "interaction", move);
     const leads = await moves.returnRows(db, "lead", move);
     const customers = await moves.returnCustomers(db, move);
+    await moves.markScoresStale(db, tenantId, [targetId, ...sourceIds]);
     await moves.removeCopiedDismissals(db, move);
     await queries.markUndone(db, tenantId, mergeId);
-    const contact = await queries.updateTarget(db, tenantId, targetId, valuesOf(fields));
+    const contact = await updateContact(db, tenantId, targetId, valuesOf(fields));
     const output = {
       mergeId,
       contact,
@@ -217,6 +226,10 @@ export const listMerges = read({
     return cutPage(rows, limit, (last) => cursors.seal(list, [last.id]));
   },
 });
+
+function consentsOf(definitions: readonly ContactField[]): Set<string> {
+  return new Set(definitions.filter(({ type }) => type === "consent").map(({ name }) => name));
+}
 
 function isUnknown(name: string, definitions: readonly { readonly name: string }[]): boolean {
   return (

@@ -1,64 +1,13 @@
 import { type Kysely, sql } from "kysely";
-import { contactColumns, contactOf, rowOf } from "../contacts/rows.ts";
-import type { Contact, ContactValues } from "../contacts/schema.ts";
+import { rowById } from "../by-id.queries.ts";
+import { touched } from "../contacts/queries.ts";
+import { contactColumns, contactOf } from "../contacts/rows.ts";
+import type { Contact } from "../contacts/schema.ts";
 import type { DB } from "../tables.gen.ts";
 import type { Changes } from "./rules.ts";
 import type { Merge } from "./schema.ts";
 
 type Db = Kysely<DB>;
-
-/** A contact, be it deleted or not; a merged one is deleted too. */
-export interface LockedContact {
-  readonly contact: Contact;
-  readonly deleted: boolean;
-  readonly mergedInto: string | null;
-}
-
-/** Those that are within reach, locked until the transaction ends; in one order, against deadlocks. */
-export async function lockContacts(
-  db: Db,
-  { tenantId, ownedBy }: { readonly tenantId: string; readonly ownedBy: string | null },
-  ids: readonly string[],
-): Promise<Map<string, LockedContact>> {
-  const rows = await db
-    .selectFrom("crm.contacts")
-    .select([...contactColumns, "deleted_at", "merged_into"])
-    .where("tenant_id", "=", tenantId)
-    .where("contact_id", "=", sql<string>`any(${ids}::uuid[])`)
-    .$if(ownedBy !== null, (query) => query.where("owner_user_id", "=", ownedBy))
-    .orderBy("contact_id")
-    .forUpdate()
-    .execute();
-  return new Map(
-    rows.map((row) => [
-      row.contact_id,
-      {
-        contact: contactOf(row),
-        deleted: row.deleted_at !== null,
-        mergedInto: row.merged_into,
-      },
-    ]),
-  );
-}
-
-const touched = { version: sql<number>`version + 1`, updated_at: sql<Date>`now()` };
-
-/** Also of a deleted contact. */
-export async function updateTarget(
-  db: Db,
-  tenantId: string,
-  id: string,
-  values: ContactValues,
-): Promise<Contact> {
-  const row = await db
-    .updateTable("crm.contacts")
-    .set({ ...rowOf(values), ...touched })
-    .where("tenant_id", "=", tenantId)
-    .where("contact_id", "=", id)
-    .returning(contactColumns)
-    .executeTakeFirstOrThrow();
-  return contactOf(row);
-}
 
 export async function markMerged(
   db: Db,
@@ -161,6 +110,40 @@ export async function markUndone(db: Db, tenantId: string, id: string): Promise<
     .where("tenant_id", "=", tenantId)
     .where("merge_id", "=", id)
     .execute();
+}
+
+/** The tenant's own fields of those that are part of a contact by other merges than this. */
+export async function findCustomOfOtherParts(
+  db: Db,
+  tenantId: string,
+  { mergeId, targetId }: Pick<KeptMerge, "mergeId" | "targetId">,
+): Promise<Contact["custom"][]> {
+  const { rows } = await sql<Pick<Contact, "custom">>`
+    select part.custom
+    from crm.merges
+    cross join unnest(merges.source_ids) as source (id)
+    cross join lateral ${rowById("crm.contacts", { tenantId, id: "source.id", as: "part" })}
+    where merges.tenant_id = ${tenantId}::uuid and merges.target_id = ${targetId}::uuid
+      and merges.merge_id <> ${mergeId}::uuid and merges.undone_at is null
+      and part.merged_into = ${targetId}::uuid`.execute(db);
+  return rows.map(({ custom }) => custom);
+}
+
+/** Which of the tenant's own fields somebody has changed of a contact since it got its part in a merge. */
+export async function findCustomChangedSince(
+  db: Db,
+  tenantId: string,
+  { mergeId, targetId }: Pick<KeptMerge, "mergeId" | "targetId">,
+): Promise<Set<string>> {
+  // The ids of both are of the moment at which they were written, with the contact locked.
+  const { rows } = await sql<{ name: string }>`
+    select distinct name
+    from crm.audit_log
+    cross join lateral jsonb_object_keys(before->'custom' || (after->'custom')) as name
+    where tenant_id = ${tenantId}::uuid and entity = 'contact' and entity_id = ${targetId}::uuid
+      and audit_id > ${mergeId}::uuid
+      and before->'custom'->name is distinct from after->'custom'->name`.execute(db);
+  return new Set(rows.map(({ name }) => name));
 }
 
 /** The latest merge that stands in which a contact became part of another. */

@@ -59,7 +59,7 @@ export function mergedFields(
   const mergedValue = (name: string): unknown => {
     const values = all.map(({ fields }) => fields[name] ?? null);
     if (name === "tags") return [...new Set(values.flat())].slice(0, MAX_TAGS);
-    if (consents.has(name.slice(CUSTOM.length)) && name.startsWith(CUSTOM)) return consent(values);
+    if (isConsent(name, consents) && values.includes(false)) return false;
     const chosen = all.find(({ id }) => id === choose[name]);
     if (chosen !== undefined) return chosen.fields[name] ?? null;
     if (name === "lifecycleStage") return furthest(values);
@@ -78,8 +78,8 @@ export function loosenedConsents(
   consents: ReadonlySet<string>,
 ): string[] {
   return Object.keys(choose).filter((name) => {
+    if (!isConsent(name, consents)) return false;
     const field = name.slice(CUSTOM.length);
-    if (!name.startsWith(CUSTOM) || !consents.has(field)) return false;
     const chosen = contacts.find(({ id }) => id === choose[name]);
     return (
       chosen?.custom[field] !== false && contacts.some(({ custom }) => custom[field] === false)
@@ -87,10 +87,8 @@ export function loosenedConsents(
   });
 }
 
-/** Who has said no anywhere has said no. */
-function consent(values: readonly unknown[]): unknown {
-  if (values.includes(false)) return false;
-  return values.find((value) => value !== null) ?? null;
+function isConsent(name: string, consents: ReadonlySet<string>): boolean {
+  return name.startsWith(CUSTOM) && consents.has(name.slice(CUSTOM.length));
 }
 
 const STAGES = ["other", "subscriber", "lead", "qualified", "opportunity", "former", "customer"];
@@ -132,16 +130,31 @@ export function changesBetween(before: Fields, after: Fields): Changes {
 }
 
 /**
- * Takes changes back where nobody has changed the field since; `kept` names the others. Tags are taken
- * back one by one.
+ * The tenant's own fields whose value stands whatever a merge had made of it: consents that another part of the
+ * contact refuses, or that somebody has decided on since.
  */
-export function takeBack(current: Fields, changes: Changes) {
+export function standingConsents(
+  consents: ReadonlySet<string>,
+  otherParts: readonly Contact["custom"][],
+  changedSince: ReadonlySet<string>,
+): Set<string> {
+  const standing = [...consents].filter(
+    (name) => changedSince.has(name) || otherParts.some((custom) => custom[name] === false),
+  );
+  return new Set(standing.map((name) => `${CUSTOM}${name}`));
+}
+
+/**
+ * Takes changes back where nobody has changed the field since and its value may go; `kept` names the others.
+ * Tags are taken back one by one.
+ */
+export function takeBack(current: Fields, changes: Changes, standing: ReadonlySet<string>) {
   const fields = { ...current };
   const restored: string[] = [];
   const kept: string[] = [];
   for (const [name, { before, after }] of Object.entries(changes)) {
     const now = current[name] ?? null;
-    if (Bun.deepEquals(now, after)) {
+    if (Bun.deepEquals(now, after) && !standing.has(name)) {
       fields[name] = before;
       restored.push(name);
     } else if (name === "tags") {

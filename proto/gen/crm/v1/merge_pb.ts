@@ -170,7 +170,7 @@ export type MergeKept = Message<"crm.v1.MergeKept"> & {
   interactionIds: string[];
 
   /**
-   * Leads that do.
+   * Leads that do, and those that were converted since: their customer is the remaining contact's.
    *
    * @generated from field: repeated string lead_ids = 3;
    */
