@@ -2,7 +2,11 @@ import { afterAll, expect, test } from "bun:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { withClient } from "../../../tools/local/database.ts";
 import { createContact } from "../../../tools/testing/api/contacts.ts";
-import { createInteraction, listInteractions } from "../../../tools/testing/api/interactions.ts";
+import {
+  createInteraction,
+  listInteractions,
+  updateInteraction,
+} from "../../../tools/testing/api/interactions.ts";
 import {
   createLead,
   getLead,
@@ -169,11 +173,18 @@ test("a kept score follows what it rests on", async () => {
   const { get, addLead, run } = await open();
   const lead = await addLead();
   const interaction = { type: "meeting", direction: "inbound", contactId: lead.contactId };
-  await get(createInteraction, { interaction });
-  await run(scoreStaleLeads.name);
-  const { score } = await get(getLead, { id: lead.id });
-  expect(score).toBeGreaterThan(lead.score);
-  expect(score).toBe((await get(getLeadScore, { id: lead.id })).score);
+  const { id } = await get(createInteraction, { interaction });
+  const score = async () => {
+    await run(scoreStaleLeads.name);
+    return (await get(getLead, { id: lead.id })).score;
+  };
+  const warmer = await score();
+  expect(warmer).toBeGreaterThan(lead.score);
+  expect(warmer).toBe((await get(getLeadScore, { id: lead.id })).score);
+  // It was somebody else.
+  const { contactId } = await addLead();
+  await get(updateInteraction, { id, interaction: { contactId } });
+  expect(await score()).toBe(lead.score);
 });
 
 test("new weights are applied to all leads", async () => {

@@ -8,14 +8,17 @@ import {
   getLead,
   getLeadHistory,
   getLeadScore,
+  getLeadSettings,
   getPipeline,
   listCustomers,
   listLeads,
+  setLeadSettings,
+  snoozeLead,
   transitionLead,
   updateLead,
 } from "../../../tools/testing/api/leads.ts";
 import { mergeContacts } from "../../../tools/testing/api/merges.ts";
-import { describeForEveryClient, expectRefusal } from "../../../tools/testing/cases.ts";
+import { describeForEveryClient, expectRefusal, invalid } from "../../../tools/testing/cases.ts";
 import { addContact, addLead } from "../../../tools/testing/leads.ts";
 import { startServices } from "../../../tools/testing/services.ts";
 
@@ -155,6 +158,30 @@ await describeForEveryClient(services, (world) => {
     for (const then of pipelines) {
       expect(await world.get(getPipeline, { assignedUserId, asOf: then.asOf })).toEqual(then);
     }
+  });
+
+  test("what was long ago counts for next to nothing, however short the half-life", async () => {
+    const { scoring } = await world.get(getLeadSettings, {});
+    await world.get(setLeadSettings, { scoring: { ...scoring, halfLifeDays: 1 } });
+    const lead = await addLead(world);
+    const occurredAt = "1970-01-01T00:00:00Z";
+    const interaction = { type: "meeting", contactId: lead.contactId, occurredAt };
+    await world.get(createInteraction, { interaction });
+    expect((await world.get(getLeadScore, { id: lead.id })).score).toBe(lead.score);
+    await world.get(updateLead, { id: lead.id, lead: { title: "T" } });
+    await world.get(setLeadSettings, { scoring });
+  });
+
+  test("a snooze is answered to a repetition as it was, also when its time has passed", async () => {
+    const { id } = await addLead(world);
+    const until = new Date(Date.now() + 2_000).toISOString();
+    const snooze = { id, until, reason: "soon" };
+    const idempotencyKey = `key-${Bun.randomUUIDv7()}`;
+    const first = await world.get(snoozeLead, snooze, { idempotencyKey });
+    await Bun.sleep(2_100);
+    expect(await world.get(snoozeLead, snooze, { idempotencyKey })).toEqual(first);
+    const anew = await world.call(snoozeLead, snooze);
+    expectRefusal(world, anew, invalid("until too_early"));
   });
 
   test("a score tells its parts, and follows what happens", async () => {

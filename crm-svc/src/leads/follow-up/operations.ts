@@ -1,3 +1,4 @@
+import { invalid } from "@crm/platform/errors";
 import { cutPage } from "@crm/platform/pages";
 import { z } from "zod";
 import { findLeadSettings } from "../../lead-settings/queries.ts";
@@ -34,8 +35,8 @@ export const listInactiveLeads = read({
 });
 
 /**
- * Silences the follow-up of a lead until a date. Throws `notFound`, `stale`, and `wrongState` for one
- * that is won or lost.
+ * Silences the follow-up of a lead until a date. Throws `invalid` unless that is within a year from now,
+ * `notFound`, `stale`, and `wrongState` for one that is won or lost.
  */
 export const snoozeLead = write({
   name: "leads.snooze",
@@ -44,12 +45,24 @@ export const snoozeLead = write({
   output: lead,
   async run({ db, actor, ownerOnly }, { id, until, reason, expectedVersion }) {
     const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
+    refuseUntil(until);
     const before = current(await lockLead(db, reach, id), expectedVersion);
     refuseClosed(before);
     const after = await queries.snooze(db, actor.tenantId, id, { until, reason });
     return { output: after, audit: changeEntry("snoozed", before, after) };
   },
 });
+
+/** No lead is left alone for longer than this. */
+const MAX_SNOOZE_MS = 366 * 24 * 3_600_000;
+
+/** Not a matter of the input's form: what was snoozed may be asked for again when the time has come. */
+function refuseUntil(until: Date): void {
+  const early = until.getTime() <= Date.now();
+  if (!early && until.getTime() <= Date.now() + MAX_SNOOZE_MS) return;
+  const message = early ? "must be in the future" : "must be within a year";
+  throw invalid([{ path: "until", code: early ? "too_early" : "too_late", message }]);
+}
 
 function everywhere(days: number) {
   const [first, second, third, fourth, fifth] = OPEN_STATUSES;

@@ -39,8 +39,9 @@ export async function findScoreFacts(
                                            'count', number, 'recent', recent))
        from (
          select type, direction, count(*) as number,
-           sum(power(0.5, greatest(extract(epoch from clock_timestamp() - occurred_at), 0)::float8
-                          / 86400 / ${halfLifeDays}::float8)) as recent
+           -- Of more half-lives than a number has digits for, PostgreSQL makes an error and not 0.
+           sum(power(0.5, least(1000, greatest(extract(epoch from clock_timestamp() - occurred_at), 0)
+                                      ::float8 / 86400 / ${halfLifeDays}::float8))) as recent
          from (
            select type, direction, outcome, occurred_at from crm.interactions
            where tenant_id = ${tenantId}::uuid and contact_id = leads.contact_id
