@@ -75,9 +75,10 @@ export async function once<Tables, Output>(
   const former = await claimKey(db, request);
   if (former !== null && former.answer !== null) {
     context.replayed = true;
-    // `null` is how the absence of an answer was kept.
-    const answer = output.parse(JSON.parse(former.answer) ?? undefined);
-    return { output: answer, actorId: null, audit: [] };
+    const kept: unknown = JSON.parse(former.answer);
+    // How the absence of an answer is kept, too.
+    const absent = kept === null && !output.safeParse(null).success;
+    return { output: output.parse(absent ? undefined : kept), actorId: null, audit: [] };
   }
   if (former !== null) return refuseReuse(change);
   const changed = await change();

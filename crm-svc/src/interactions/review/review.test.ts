@@ -108,6 +108,12 @@ const cases: readonly Case[] = [
 await describeForEveryClient(services, (world) => {
   testCases(world, cases);
 
+  test("that nothing is there to claim is the answer to a repetition, too", async () => {
+    const options = { as: "stranger", idempotencyKey: `key-${Bun.randomUUIDv7()}` } as const;
+    expect(await world.get(claimNextReview, {}, options)).toBeNull();
+    expect(await world.get(claimNextReview, {}, options)).toBeNull();
+  });
+
   test("the queue is oldest first, and filtered by what is missing and who is to look", async () => {
     const { user } = await world.sessionOf("manager");
     const first = await logged(world);
