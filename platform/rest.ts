@@ -64,7 +64,7 @@ export function mount<Services, Output>(
     const admission = await operation.admit(context);
     const outer: Record<string, unknown> = { ...queryOf(c, route), ...c.req.param() };
     if (conditional) Object.assign(outer, expectedVersion(c.req.header("if-match")));
-    const body = route.body === undefined ? undefined : await readJson(c.req.raw);
+    const body = await readBody(c.req.raw, route);
     const taken = [...Object.keys(outer), ...(conditional ? [VERSION] : [])];
     const input = withBody(outer, body, route.body, taken);
     const output = await operation.run(context, admission, input).catch((thrown: unknown) => {
@@ -139,7 +139,13 @@ function expectedVersion(ifMatch: string | undefined): { [VERSION]?: number } {
   return { [VERSION]: Number(version) };
 }
 
-async function readJson(request: Request): Promise<unknown> {
+async function readBody(request: Request, { body }: Route<never>): Promise<unknown> {
+  const bytes = await request.bytes();
+  // Some clients send an empty object where there is nothing to send.
+  return body === undefined && bytes.length === 0 ? {} : jsonOf(request, bytes);
+}
+
+function jsonOf(request: Request, bytes: Uint8Array): unknown {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json" && type !== "application/merge-patch+json") {
     throw new Failure(
@@ -148,7 +154,6 @@ async function readJson(request: Request): Promise<unknown> {
       "The body must be JSON: Content-Type: application/json.",
     );
   }
-  const bytes = await request.bytes();
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
@@ -163,9 +168,15 @@ function withBody(
   field: string | true | undefined,
   taken: readonly string[],
 ): Record<string, unknown> {
-  if (field === undefined) return outer;
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalid([{ path: "", code: "invalid_type", message: "the body must be a JSON object" }]);
+  }
+  if (field === undefined) {
+    const [stray] = Object.keys(body);
+    if (stray === undefined) return outer;
+    throw invalid([
+      { path: stray, code: "unknown_field", message: "is not a field: this request takes no body" },
+    ]);
   }
   // A field of the body must not pass for one of the path or the query, nor the other way round.
   const [shadowed] = (field === true ? Object.keys(body) : [field]).filter((name) =>

@@ -182,6 +182,17 @@ describe.each([
     expect(refusal(response)).toMatchObject({ status: "400", code: "invalid_fields" });
   });
 
+  test.each([
+    ["POST", "/restore"],
+    ["DELETE", ""],
+  ])("a body of %s, which takes none: %s", async (method, path) => {
+    const url = `${CONTACTS}/${NOBODYS_ID}${path}`;
+    const stray = await send({ method, path: url, body: '{"firstName":"A"}' });
+    expect(refusal(stray)).toMatchObject({ status: "422", fields: ["firstName unknown_field"] });
+    const empty = await send({ method, path: url, body: "{}" });
+    expect(refusal(empty)).toMatchObject({ status: "404", code: "not_found" });
+  });
+
   test("the version in the body", async () => {
     const response = await http1.send(`${services.userUrl}/v1/roles/sales/permissions`, {
       method: "PUT",
