@@ -25,7 +25,7 @@ import type {
 } from "@connectrpc/connect/protocol";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import type { RequestContext } from "./context.ts";
-import { asFailure, FAILURES, Failure, invalid } from "./errors.ts";
+import { asFailure, FAILURES, Failure, invalid, malformed } from "./errors.ts";
 import type { Operation } from "./operation.ts";
 import { type RequestOrigin, requestContext } from "./request.ts";
 import { connectError, messageFailure, spellMessageOut } from "./rpc-errors.ts";
@@ -33,7 +33,7 @@ import type { StreamBinding, StreamCalls } from "./rpc-streams.ts";
 import { UNBOUNDED_MS } from "./streams.ts";
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
-/** A longer `grpc-timeout` is refused: very large ones overflow the timer and end at once. */
+/** Of a call that is answered at once a longer `grpc-timeout` is refused; streams may take their time. */
 const MAX_TIMEOUT_MS = 600_000;
 const MAX_MESSAGE_BYTES = 1 << 20;
 
@@ -126,13 +126,18 @@ export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, R
     const call = callOf(handler);
     // Set before, if Connect has refused the message: this time it tells so in our words.
     if (call.failure !== undefined) throw connectError(call.failure, call.origin.requestId);
+    const timeoutMs = handler.timeoutMs() ?? defaultTimeoutMs(handler);
     try {
       call.context = requestContext(call.origin, {
         services: rpc.services,
         log: rpc.log,
-        deadline: Date.now() + (handler.timeoutMs() ?? defaultTimeoutMs(handler)),
+        deadline: Date.now() + timeoutMs,
         signal: handler.signal,
       });
+      if (timeoutMs > MAX_TIMEOUT_MS && handler.method.methodKind === "unary") {
+        const message = `The deadline must be within ${MAX_TIMEOUT_MS / 1_000} seconds.`;
+        throw malformed("timeout_too_long", message);
+      }
       const operation = operationOf.get(handler.method);
       if (operation !== undefined) admissions.set(call, await operation.admit(call.context));
     } catch (thrown) {
@@ -171,7 +176,8 @@ export function rpcHandlers<Services>(rpc: RpcServices<Services>): Map<string, R
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
     readMaxBytes: MAX_MESSAGE_BYTES,
-    maxTimeoutMs: MAX_TIMEOUT_MS,
+    // Still longer ones overflow the timer and end at once.
+    maxTimeoutMs: UNBOUNDED_MS,
     jsonOptions: { ignoreUnknownFields: false },
     interceptors: [translateErrors],
     requestGate: gate,

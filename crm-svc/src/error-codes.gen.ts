@@ -51,6 +51,7 @@ export const ERROR_CODES: readonly ErrorCode[] = [
   {"code":"rate_limited","kind":"rateLimited"},
   {"code":"record_too_long","kind":"invalid"},
   {"code":"second_factor_enrolment_required","kind":"forbidden"},
+  {"code":"timeout_too_long","kind":"malformed"},
   {"code":"too_many_columns","kind":"invalid"},
   {"code":"too_many_streams","kind":"rateLimited"},
   {"code":"unauthenticated","kind":"unauthenticated","message":"The credential is missing, wrong, expired or revoked: sign in again."},

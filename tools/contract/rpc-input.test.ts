@@ -209,6 +209,12 @@ describe("gRPC refuses", () => {
     expect(await grpc(GET, frame(reading(NOBODYS_ID)), { "grpc-timeout": timeout })).toBe(told);
   });
 
+  test("but of a stream a longer one is not refused", async () => {
+    const watch = "/crm.v1.ContactService/WatchImport";
+    const headers = { "grpc-timeout": "601S" };
+    expect(await grpc(watch, frame(reading(NOBODYS_ID)), headers)).toBe("NotFound");
+  });
+
   test("a hundred and fifty messages of 2 MB on one connection, which still serves others", async () => {
     const large = frame(creation("A".repeat(2 << 20)));
     for (let at = 0; at < 150; at++) expect(await grpc(CREATE, large)).toBe("ResourceExhausted");
