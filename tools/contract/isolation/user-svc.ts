@@ -84,7 +84,12 @@ const users: readonly Described[] = [
   { operation: updateUser, needs: "users:update", input: { id: "{user}", fullName: "{new}" } },
   { operation: deleteUser, needs: "users:delete", input: { id: "{user}" }, signsOut: true },
   { operation: assignRole, needs: "users:update", input: { id: "{user}", role: "sales" } },
-  { operation: resetUserPassword, needs: "users:update", input: { id: "{user}" } },
+  {
+    operation: resetUserPassword,
+    needs: "users:update",
+    input: { id: "{user}" },
+    signsOut: true,
+  },
 
   { operation: getTenant, needs: "tenant:read", input: {} },
   { operation: updateTenant, needs: "tenant:update", input: { tenant: { timeZone: "UTC" } } },

@@ -41,7 +41,8 @@ export async function lockForChange(
 
 /**
  * Gives a locked user other values, with all that follows from it: whoever is disabled or gets another
- * role is signed out everywhere, and what was sent to a disabled user or to a former address is void.
+ * role is signed out everywhere. What was sent to them is void then, or if it went to a former address: who
+ * has issued it for a seller shall not become an admin with it.
  * The tenant must be locked if the role or the status may change.
  *
  * Throws `wrongState` for the last active admin, and `duplicate` if the e-mail address is taken.
@@ -67,7 +68,7 @@ export async function changeUser(
     const reason = status === "disabled" ? "user_disabled" : "role_changed";
     await endSessionsOf(db, tenantId, id, reason);
   }
-  if (status === "disabled" || email !== undefined) {
+  if (signedOut || email !== undefined) {
     await retireOneTimeTokens(db, tenantId, id);
   }
   return {

@@ -1,8 +1,11 @@
 import type { Actor } from "@crm/platform/context";
 import { Failure, notFound } from "@crm/platform/errors";
 import { cutPage } from "@crm/platform/pages";
+import { announceRevocation } from "@crm/platform/revocation";
 import { z } from "zod";
+import { voidPassword } from "../auth/passwords/queries.ts";
 import { assertStrongPassword } from "../auth/passwords/strength.ts";
+import { endSessionsOf } from "../auth/sessions/queries.ts";
 import { refuseHigherRole } from "../roles/grants.ts";
 import { securityEvent } from "../security/events.ts";
 import { read, write } from "../services.ts";
@@ -149,7 +152,10 @@ export const assignRole = write({
   },
 });
 
-/** Makes a token with which the user can set a new password. Throws `wrongState` for a disabled user. */
+/**
+ * Makes a token with which the user can set a new password. The former one, which somebody else may know, is void
+ * from now on, and all sessions end. Throws `wrongState` for a disabled user.
+ */
 export const resetUserPassword = write({
   name: "users.resetPassword",
   access: "users:update",
@@ -165,6 +171,10 @@ export const resetUserPassword = write({
         "The user is disabled: set the status to active first.",
       );
     }
+    const { context, db, actor } = scope;
+    const { tenantId } = actor;
+    await voidPassword(db, tenantId, id);
+    await endSessionsOf(db, tenantId, id, "password_reset");
     const { token, expiresAt, mail } = await issueOneTimeToken(scope, target, "password_reset");
     return {
       output: { resetToken: token },
@@ -176,7 +186,10 @@ export const resetUserPassword = write({
         after: { expiresAt: expiresAt.toISOString() },
       },
       events: [securityEvent("password_reset_issued", { userId: id })],
-      afterCommit: mail,
+      async afterCommit() {
+        await announceRevocation(context.services.keyValue, { tenantId, userId: id });
+        await mail();
+      },
     };
   },
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { withClient } from "../../../tools/local/database.ts";
-import { login } from "../../../tools/testing/api/auth.ts";
+import { login, resetPassword } from "../../../tools/testing/api/auth.ts";
 import {
   assignRole,
   createUser,
@@ -173,8 +173,6 @@ await describeForEveryClient(services, (world) => {
 
   test("who is disabled is signed out everywhere, and can be let in again", async () => {
     const { user, accessToken: token } = await tenant.addUser("sales");
-    const { resetToken } = await world.get(resetUserPassword, { id: user.id });
-    expect(resetToken).toMatch(/^crmp_[\w-]{64}$/);
     await world.get(deleteUser, { id: user.id });
     expectRefusal(world, await world.call(getUser, {}, { token }), unauthenticated);
     const credentials = { tenant: tenant.slug, email: user.email, password: PASSWORD };
@@ -183,7 +181,6 @@ await describeForEveryClient(services, (world) => {
       status: "disabled",
       version: 2,
     });
-    expect(await openTokens(world, user.id)).toBe(0);
     // Once more changes nothing.
     await world.get(deleteUser, { id: user.id });
     const reset = await world.call(resetUserPassword, { id: user.id });
@@ -205,6 +202,26 @@ await describeForEveryClient(services, (world) => {
     });
     await world.get(resetUserPassword, { id });
     expect(await openTokens(world, id)).toBe(1);
+  });
+
+  test("a password that is reset is void at once, and ends all sessions", async () => {
+    const { user, accessToken: token } = await tenant.addUser("sales");
+    const { resetToken } = await world.get(resetUserPassword, { id: user.id });
+    expect(resetToken).toMatch(/^crmp_[\w-]{64}$/);
+    expectRefusal(world, await world.call(getUser, {}, { token }), unauthenticated);
+    const credentials = { tenant: tenant.slug, email: user.email, password: PASSWORD };
+    expectRefusal(world, await world.call(login, credentials, anonymously), unauthenticated);
+    expect(await endReasons(world, user.id)).toEqual(["password_reset"]);
+    const password = `${PASSWORD} anew`;
+    await world.get(resetPassword, { token: resetToken, password }, anonymously);
+    await world.get(login, { ...credentials, password }, anonymously);
+  });
+
+  test("who gets another role has no token left that was issued for the former", async () => {
+    const { id } = await world.get(createUser, somebody());
+    expect(await openTokens(world, id)).toBe(1);
+    await world.get(assignRole, { id, role: "manager" });
+    expect(await openTokens(world, id)).toBe(0);
   });
 
   test("another role signs out, since tokens tell the role", async () => {

@@ -1030,7 +1030,8 @@ export const AuthService: GenService<{
     output: typeof ConfirmTotpResponseSchema;
   },
   /**
-   * Takes the second factor away, given the password. FAILED_PRECONDITION if the tenant demands it.
+   * Takes the second factor away, given the password. If the tenant demands one of the user's role, another
+   * must be set up before anything else.
    *
    * @generated from rpc user.v1.AuthService.DisableTotp
    */

@@ -1552,7 +1552,8 @@ export const UserService: GenService<{
     output: typeof AssignRoleResponseSchema;
   },
   /**
-   * Makes a one-time token with which the user can set a new password. Earlier tokens are void then.
+   * Makes a one-time token with which the user can set a new password. The former password and earlier
+   * tokens are void then, and the user's sessions end.
    *
    * @generated from rpc user.v1.UserService.ResetUserPassword
    */

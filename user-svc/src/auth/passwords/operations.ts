@@ -42,7 +42,6 @@ export const changePassword = write({
     if (!(await queries.replacePassword(db, tenantId, userId, prepared))) {
       throw unauthenticated("changed_meanwhile");
     }
-    await queries.retireOneTimeTokens(db, tenantId, userId);
     await endSessionsOf(db, tenantId, userId, "password_changed", sessionId);
     return {
       output: undefined,

@@ -78,6 +78,16 @@ export async function replacePassword(
   return numUpdatedRows === 1n;
 }
 
+/** Leaves a user without a password, until one is set by a token. */
+export async function voidPassword(db: Db, tenantId: string, userId: string): Promise<void> {
+  await db
+    .updateTable("identity.users")
+    .set((eb) => ({ password_hash: null, password_version: eb("password_version", "+", 1) }))
+    .where("tenant_id", "=", tenantId)
+    .where("user_id", "=", userId)
+    .execute();
+}
+
 /**
  * Sets the password of somebody with a one-time token, who is active from then on if they were invited.
  * Null if the user is not in the state for it any more.
