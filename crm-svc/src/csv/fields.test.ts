@@ -57,6 +57,12 @@ describe("a row", () => {
     });
     expect(fault(["a@x.example"])).toMatchObject({ fault: { line: 7, column: null } });
     expect(fault(["a@x.example", "Ulm", " ", ""])).toHaveProperty("fields");
+    // Of more cells than can be columns not all are kept.
+    expect(fault(["a@x.example", ...Array.from({ length: 1_000 }, () => "x")])).toMatchObject({
+      fault: {
+        reason: expect.stringMatching(/^has more than 1000 cells, and there are 2 headers/),
+      },
+    });
   });
 
   test("tells faults of its values in the terms of the file", () => {

@@ -5,7 +5,13 @@ import { splitList, unguardCell } from "./cells.ts";
 import { countryCode } from "./countries.ts";
 import type { Mapping } from "./headers.ts";
 import { splitName } from "./names.ts";
-import type { ContactColumn, CsvRecord, RowFault, Target } from "./schema.ts";
+import {
+  type ContactColumn,
+  type CsvRecord,
+  MAX_COLUMNS,
+  type RowFault,
+  type Target,
+} from "./schema.ts";
 
 /** What a row says of a contact, in the form of a request to create one, and checked as little. */
 export interface RowFields {
@@ -37,7 +43,8 @@ export function rowFields(
   // Spreadsheets fill rows up with blank cells.
   const surplus = cells.slice(headers.length).some((cell) => cell.trim() !== "");
   if (surplus || cells.length < headers.length) {
-    const reason = `has ${cells.length} cells, and there are ${headers.length} headers: check the quotes and separators`;
+    const count = cells.length > MAX_COLUMNS ? `more than ${MAX_COLUMNS}` : cells.length;
+    const reason = `has ${count} cells, and there are ${headers.length} headers: check the quotes and separators`;
     return { fault: { line, column: null, value: null, reason } };
   }
 

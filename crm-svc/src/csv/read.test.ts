@@ -130,25 +130,47 @@ describe("what is no readable file is refused", () => {
       code: "unclosed_quote",
       at: "line 3",
     });
+    expect(await refusal(`a,b\n1,2\n${",".repeat(2_000)}\n5,6\n`, options)).toEqual({
+      code: "record_too_long",
+      at: "line 3",
+    });
+    expect(await refusal(`a,b\n"1\r\n",2\n3,${long}\n`, options)).toEqual({
+      code: "record_too_long",
+      at: "line 4",
+    });
   });
 });
 
-test("a quote that never closes is told after a megabyte, and the file is closed", async () => {
+test("of the cells beyond 1,000 columns a row keeps what makes it a bad one", async () => {
+  const blank = `a,b\n1${",".repeat(2_000)}\n2\n`;
+  expect((await read(blank)).map((record) => record.length - 1)).toEqual([2, 1_000, 1]);
+  const filled = `a,b\n1${",".repeat(1_500)}x,y,\n2\n`;
+  const [, row, next] = await read(filled);
+  expect([row?.length, row?.at(-1), next]).toEqual([1 + 1_001, "x", [3, "2"]]);
+});
+
+test.each([
+  ["a quote that never closes", 'a,b\n1,"', "1,2\n", "unclosed_quote"],
+  ["a line of headers that never ends", "E-mail", ",", "record_too_long"],
+  ["a row that never ends", "E-mail,Name\na@x.example", ",", "record_too_long"],
+])("%s is told after a megabyte, and the file is closed", async (_, begin, rest, code) => {
   let sent = 0;
   let closed = false;
   async function* endless(): AsyncGenerator<Uint8Array> {
     try {
-      yield Buffer.from('a,b\n1,"');
+      yield Buffer.from(begin);
       for (;;) {
         sent += 65_536;
-        yield Buffer.alloc(65_536, "1,2\n");
+        // Should nothing stop it.
+        if (sent > 8 << 20) return;
+        yield Buffer.alloc(65_536, rest);
       }
     } finally {
       closed = true;
     }
   }
   const failure = await Array.fromAsync(readRecords(endless())).catch((error: unknown) => error);
-  expect(failure).toMatchObject({ code: "unclosed_quote" });
+  expect(failure).toMatchObject({ code });
   expect({ early: sent < 4 << 20, closed }).toEqual({ early: true, closed: true });
 });
 

@@ -1,4 +1,5 @@
 import { pipeline } from "node:stream/promises";
+import type { Failure } from "@crm/platform/errors";
 import { CsvError, parse } from "csv-parse";
 import { decodeFile } from "./encoding.ts";
 import { type CsvRecord, MAX_COLUMNS, MAX_RECORD_BYTES, unreadable } from "./schema.ts";
@@ -11,8 +12,8 @@ export interface ReadOptions {
 /**
  * The records of a CSV file, the line of headers first, without those that have only blank cells.
  * Encoding, separator (comma, semicolon or tab) and line ends are recognised; memory is bounded by the
- * longest record. A quote within a cell that does not begin with one stands for itself, as it does in
- * Excel, so that a slip costs its own row.
+ * longest record that may be. A quote within a cell that does not begin with one stands for itself, as
+ * it does in Excel, so that a slip costs its own row.
  *
  * Throws `unreadable`, and then no more records come, even of those before: an empty file, one that is
  * not text, bytes of another encoding, more than 1,000 columns, a record that is too long, a quote that
@@ -25,8 +26,34 @@ export async function* readRecords(
   const { sample, utf8 } = await decodeFile(bytes);
   let line = 1;
   let headers = true;
+  /** What csv-parse had counted at the end of the record before. */
+  let before = { bytes: 0, lines: 0 };
+
+  /** csv-parse's own limit counts the text of the cells alone: no number of separators exceeds it. */
+  function refuseLong(): void {
+    if (parser.info.bytes - before.bytes > maxRecordBytes) throw tooLong();
+  }
+
+  function tooLong(): Failure {
+    const size = `${maxRecordBytes.toLocaleString("en")} bytes`;
+    // It counts the line ends within quotes, too.
+    if (parser.info.lines > before.lines + 1) return unclosed(line, ` within ${size}`);
+    const message = `The record on line ${line} is longer than ${size}.`;
+    return unreadable("record_too_long", message, line);
+  }
+
+  async function* watched(): AsyncGenerator<Uint8Array, void> {
+    for await (const piece of inPieces(utf8)) {
+      refuseLong();
+      yield piece;
+    }
+  }
 
   function record(cells: string[]): CsvRecord | null {
+    // Again, so that it does not depend on where the pieces end.
+    refuseLong();
+    const { bytes: read, lines } = parser.info;
+    before = { bytes: read, lines };
     const first = line;
     line += 1 + cells.reduce((sum, cell) => sum + lineBreaks(cell), 0);
     // Excel's own way to name the separator.
@@ -37,7 +64,7 @@ export async function* readRecords(
       throw unreadable("too_many_columns", message, first);
     }
     headers = false;
-    return { line: first, cells };
+    return { line: first, cells: withinColumns(cells) };
   }
 
   const parser = parse({
@@ -51,12 +78,14 @@ export async function* readRecords(
     on_record: record as never,
   });
   // Its errors come out of the parser too.
-  const fed = pipeline(inPieces(utf8), parser).catch(() => {});
+  const fed = pipeline(watched(), parser).catch(() => {});
   try {
     // What `record` returns.
     yield* parser as AsyncIterable<CsvRecord>;
   } catch (error) {
-    throw error instanceof CsvError ? asUnreadable(error, line, maxRecordBytes) : error;
+    const { code } = error instanceof CsvError ? error : { code: undefined };
+    if (code === "CSV_QUOTE_NOT_CLOSED") throw unclosed(line);
+    throw code === "CSV_MAX_RECORD_SIZE" ? tooLong() : error;
   } finally {
     parser.destroy();
     await fed;
@@ -74,22 +103,16 @@ async function* inPieces(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-function asUnreadable(error: CsvError, line: number, maxRecordBytes: number): unknown {
-  // csv-parse counts the line ends within quotes, too.
-  const spansLines = Number(error["lines"]) > line;
-  const unclosed = `The record that begins on line ${line} has a quote that is not closed`;
-  switch (error.code) {
-    case "CSV_QUOTE_NOT_CLOSED":
-      return unreadable("unclosed_quote", `${unclosed}: close it, or remove it.`, line);
-    case "CSV_MAX_RECORD_SIZE": {
-      const size = `${maxRecordBytes.toLocaleString("en")} bytes`;
-      return spansLines
-        ? unreadable("unclosed_quote", `${unclosed} within ${size}: close it, or remove it.`, line)
-        : unreadable("record_too_long", `The record on line ${line} is longer than ${size}.`, line);
-    }
-    default:
-      return error;
-  }
+/** Cells beyond the most columns fill a row up, if they are blank; else one of them makes it a bad one. */
+function withinColumns(cells: string[]): string[] {
+  if (cells.length <= MAX_COLUMNS) return cells;
+  const surplus = cells.slice(MAX_COLUMNS).find((cell) => cell.trim() !== "");
+  return [...cells.slice(0, MAX_COLUMNS), ...(surplus === undefined ? [] : [surplus])];
+}
+
+function unclosed(line: number, within = ""): Failure {
+  const message = `The record that begins on line ${line} has a quote that is not closed${within}: close it, or remove it.`;
+  return unreadable("unclosed_quote", message, line);
 }
 
 function lineBreaks(cell: string): number {

@@ -8,7 +8,10 @@ export const MAX_COLUMNS = 1_000;
 export const MAX_RECORD_BYTES = 1 << 20;
 const MAX_HEADER = 1_000;
 
-/** A record of a file: the line on which it begins (from 1) and its cells, as many as there are. */
+/**
+ * A record of a file: the line on which it begins (from 1) and its cells, as many as there are; of those
+ * beyond the most columns only the first that is not blank.
+ */
 export interface CsvRecord {
   readonly line: number;
   readonly cells: readonly string[];

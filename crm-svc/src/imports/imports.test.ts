@@ -174,15 +174,17 @@ await describeForEveryClient(services, (world) => {
       ",,,,",
       "Kim,Short",
       '"=cmd()","x@",nul\0@import.example,,',
+      `Lou,Wide,lou@import.example${",x".repeat(2_000)}`,
     );
     const done = await imported(world, { file });
-    expect(done).toMatchObject({ rowsTotal: 4, rowsRead: 4, created: 1, failed: 3 });
+    expect(done).toMatchObject({ rowsTotal: 5, rowsRead: 5, created: 1, failed: 4 });
     const errors = await world.get(getImportErrors, { id: done.id });
     expect(errors.replace("\ufeff", "").split("\r\n")).toEqual([
       "line,column,value,reason",
       "3,E-mail,no mail,must be an e-mail address",
       expect.stringMatching(/^5,,,"has 2 cells, and there are 5 headers/),
       expect.stringMatching(/^6,E-mail,nul\ufffd@import.example,must not contain the NUL/),
+      expect.stringMatching(/^7,,,"has more than 1000 cells, and there are 5 headers/),
       "",
     ]);
   });

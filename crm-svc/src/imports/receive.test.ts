@@ -24,3 +24,14 @@ test("while rows that have arrived are read, others get their turn", async () =>
   expect(rows).toBe(ROWS + 1);
   expect(turns).toBeGreaterThanOrEqual(ROWS / BATCH_ROWS);
 });
+
+test("a batch counts its cells, too, so that it stays near a megabyte", async () => {
+  // 900,000 units of text, which alone would be one batch.
+  const row = `${"123456789,".repeat(1_000).slice(0, -1)}\n`;
+  const lengths: number[] = [];
+  for await (const { batches } of inStages(readRecords(atOnce(row.repeat(100))))) {
+    lengths.push(...batches.map((batch) => batch.length));
+  }
+  expect(Math.max(...lengths)).toBeLessThan((1 << 20) + 2 * row.length);
+  expect(lengths.length).toBe(2);
+});

@@ -15,8 +15,10 @@ import * as uploads from "./upload-queries.ts";
 /** What is staged, and later worked through, at once: of more rows, requests beside would have to wait. */
 export const BATCH_ROWS = 100;
 const BATCHES_AT_ONCE = 50;
-/** Rows that are long make smaller batches. In UTF-16 units. */
+/** Rows that are long make smaller batches. In UTF-16 units of JSON, where none is escaped. */
 const BATCH_LENGTH = 1 << 20;
+/** What a cell takes besides its text: quotes and a comma. Rows may have many that are empty. */
+const CELL_LENGTH = 3;
 
 type Scope = StreamScope<CrmServices, DB>;
 
@@ -103,7 +105,7 @@ async function* batched(records: AsyncIterable<CsvRecord>): AsyncGenerator<Stage
   let length = 0;
   for await (const { line, cells } of records) {
     batch.push([line, [...cells]]);
-    length += cells.reduce((sum, cell) => sum + cell.length, 0);
+    length += cells.reduce((sum, cell) => sum + cell.length + CELL_LENGTH, 0);
     if (batch.length < BATCH_ROWS && length < BATCH_LENGTH) continue;
     yield batch;
     batch = [];
