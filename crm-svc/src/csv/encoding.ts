@@ -28,7 +28,7 @@ export async function decodeFile(bytes: AsyncIterable<Uint8Array>): Promise<Deco
       throw unreadable("empty_file", "The file is empty: it needs a line of headers and rows.");
     }
     refuseBinary(head);
-    const { encoding, markBytes } = recognise(head);
+    const { encoding, markBytes } = recognise(head, ended);
     const text = head.subarray(markBytes);
     const sample = new TextDecoder(encoding ?? "utf-8").decode(text);
     return { sample, utf8: reencode(text, ended ? undefined : source, encoding) };
@@ -80,8 +80,8 @@ function notText() {
   return unreadable("not_csv", "The file is not text: export the contacts as CSV and upload that.");
 }
 
-/** `encoding` is null as long as there is nothing but ASCII. */
-function recognise(head: Buffer): { encoding: Encoding | null; markBytes: number } {
+/** `encoding` is null as long as it is undecided: see `utf8OrLatin`. */
+function recognise(head: Buffer, ended: boolean): { encoding: Encoding | null; markBytes: number } {
   const begins = (...mark: number[]) => mark.every((byte, at) => head[at] === byte);
   if (begins(0xef, 0xbb, 0xbf)) return { encoding: "utf-8", markBytes: 3 };
   if (begins(0xff, 0xfe)) return { encoding: "utf-16le", markBytes: 2 };
@@ -95,16 +95,18 @@ function recognise(head: Buffer): { encoding: Encoding | null; markBytes: number
   if (odd > least && odd > even * 10) return { encoding: "utf-16le", markBytes: 0 };
   if (even > least && even > odd * 10) return { encoding: "utf-16be", markBytes: 0 };
   if (even + odd > head.length * MOST_CONTROLS) throw notText();
-  return { encoding: utf8OrLatin(head), markBytes: 0 };
+  return { encoding: utf8OrLatin(head, ended), markBytes: 0 };
 }
 
 /**
- * Null for ASCII. In text of another encoding next to nothing looks like UTF-8, so where more does than
- * does not, it is UTF-8 with faults, to be told of.
+ * Null for ASCII, and for ASCII before what may be half a character of UTF-8, unless that is the `last`:
+ * then it is one of Latin-1. In text of another encoding next to nothing looks like UTF-8, so where more
+ * does than does not, it is UTF-8 with faults, to be told of.
  */
-function utf8OrLatin(bytes: Buffer): Encoding | null {
+function utf8OrLatin(bytes: Buffer, last: boolean): Encoding | null {
   const whole = bytes.subarray(0, bytes.length - cutOff(bytes));
-  if (isUtf8(whole)) return isAscii(bytes) ? null : "utf-8";
+  if (isAscii(whole)) return last && whole.length < bytes.length ? "windows-1252" : null;
+  if (isUtf8(whole)) return "utf-8";
   const text = whole.toString();
   const faults = text.match(/\ufffd/g)?.length ?? 0;
   const others = text.match(/[^\p{ASCII}\ufffd]/gu)?.length ?? 0;
@@ -127,40 +129,57 @@ function cutOff(bytes: Uint8Array): number {
 async function* reencode(
   head: Buffer,
   rest: AsyncIterator<Uint8Array> | undefined,
-  recognised: Encoding | null,
+  encoding: Encoding | null,
 ): AsyncGenerator<Uint8Array, void> {
-  let encoding = recognised;
   const lines = { before: 0 };
-  let convert = encoding === null ? undefined : converter(encoding, lines);
+  const convert = encoding === null ? recogniser(lines) : converter(encoding, lines);
   try {
     let chunk: Uint8Array | undefined = head;
     while (chunk !== undefined) {
-      // So far ASCII: the first other byte decides, however late it comes.
-      if (convert === undefined) {
-        encoding = utf8OrLatin(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-        if (encoding !== null) convert = converter(encoding, lines);
-        else lines.before += lineFeeds(chunk);
-      }
-      const text: Uint8Array = convert === undefined ? chunk : convert(chunk, false);
+      const text = convert(chunk, false);
       if (text.length > 0) yield text;
       const next: IteratorResult<Uint8Array> | undefined = await rest?.next();
       chunk = next === undefined || next.done ? undefined : next.value;
     }
-    const text = convert?.(new Uint8Array(), true);
-    if (text !== undefined && text.length > 0) yield text;
+    const text = convert(new Uint8Array(), true);
+    if (text.length > 0) yield text;
   } finally {
     await rest?.return?.();
   }
 }
 
 /** Makes UTF-8 of one chunk after the other; throws `unreadable` with the line of the first fault. */
-function converter(encoding: Encoding, lines: { before: number }) {
+type Convert = (chunk: Uint8Array, last: boolean) => Uint8Array;
+
+function converter(encoding: Encoding, lines: { before: number }): Convert {
   return encoding === "utf-8" ? utf8Checker(lines) : transcoder(encoding, lines);
 }
 
-function transcoder(encoding: Encoding, lines: { before: number }) {
+/** So far there was ASCII: the first other byte decides, however late it comes. */
+function recogniser(lines: { before: number }): Convert {
+  let carried: Uint8Array = new Uint8Array();
+  let convert: Convert | undefined;
+  return (chunk, last) => {
+    if (convert !== undefined) return convert(chunk, last);
+    const bytes =
+      carried.length === 0
+        ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+        : Buffer.concat([carried, chunk]);
+    const encoding = utf8OrLatin(bytes, last);
+    if (encoding !== null) {
+      convert = converter(encoding, lines);
+      return convert(bytes, last);
+    }
+    const ascii = bytes.subarray(0, bytes.length - cutOff(bytes));
+    carried = bytes.subarray(ascii.length);
+    lines.before += lineFeeds(ascii);
+    return ascii;
+  };
+}
+
+function transcoder(encoding: Encoding, lines: { before: number }): Convert {
   const decoder = new TextDecoder(encoding, { fatal: true });
-  return (chunk: Uint8Array, last: boolean): Uint8Array => {
+  return (chunk, last) => {
     try {
       const text = Buffer.from(decoder.decode(chunk, { stream: !last }));
       lines.before += lineFeeds(text);
@@ -172,9 +191,9 @@ function transcoder(encoding: Encoding, lines: { before: number }) {
 }
 
 /** Checks and passes on: far cheaper than to decode and encode again. */
-function utf8Checker(lines: { before: number }) {
+function utf8Checker(lines: { before: number }): Convert {
   let carried: Uint8Array = new Uint8Array();
-  return (chunk: Uint8Array, last: boolean): Uint8Array => {
+  return (chunk, last) => {
     const bytes = carried.length === 0 ? chunk : Buffer.concat([carried, chunk]);
     const whole = bytes.subarray(0, last ? bytes.length : bytes.length - cutOff(bytes));
     if (!isUtf8(whole)) throw wrongBytes("UTF-8", lines.before + 1 + lineFeedsBeforeFault(whole));

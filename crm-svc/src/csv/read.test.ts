@@ -95,6 +95,29 @@ describe("the form of a file is recognised", () => {
     expect((await read(Buffer.from(`${ascii}Zoë,x\n`), { size })).at(-1)).toEqual(last);
     expect((await read(Buffer.from(`${ascii}Zoë,x\n`, "latin1"), { size })).at(-1)).toEqual(last);
   });
+
+  test.each(["latin1", "utf8"] as const)("an accent of %s that ends a chunk", async (form) => {
+    const short = Buffer.from("name\nJosé", form);
+    expect(await read(short)).toEqual([
+      [1, "name"],
+      [2, "José"],
+    ]);
+    expect(await read(short, { size: 1 })).toEqual(await read(short));
+    const ascii = "a,b\n".repeat(50_000);
+    const long = Buffer.from(`${ascii}José`, form);
+    for (const size of [65_536, long.length - 1, long.length]) {
+      expect((await read(long, { size })).at(-1)).toEqual([50_001, "José"]);
+    }
+    // The first byte of the accent is the last that the file is recognised by, or the last of a later chunk.
+    const first = Buffer.byteLength(`${ascii}Jos`) + 1;
+    const more = Buffer.from(`${ascii}José,x\nZoë,y\n`, form);
+    for (const size of [first, first / 3]) {
+      expect((await read(more, { size })).slice(-2)).toEqual([
+        [50_001, "José", "x"],
+        [50_002, "Zoë", "y"],
+      ]);
+    }
+  });
 });
 
 describe("what is no readable file is refused", () => {
