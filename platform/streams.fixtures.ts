@@ -29,11 +29,13 @@ export interface StreamPort {
   /** Pieces that the stream was asked for; how each one ended, in that order. */
   readonly pieces: () => number;
   readonly ends: readonly string[];
+  /** Chunks of uploads that have come. */
+  readonly chunks: () => number;
   /** How the receiving of each upload ended, and what was discarded. */
   readonly uploads: readonly string[];
   readonly log: readonly string[];
-  /** From now on the token is nobody's. */
-  revoke(): void;
+  /** From now on the token is nobody's, until that is taken back. */
+  revoke(): Disposable;
   close(): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ export async function openStreamPort(): Promise<StreamPort> {
   const keyValue = inProcessStore();
   let revoked = false;
   let pieces = 0;
+  let chunks = 0;
   const ends: string[] = [];
   const uploads: string[] = [];
 
@@ -121,7 +124,7 @@ export async function openStreamPort(): Promise<StreamPort> {
     async receive(_scope, _input, content) {
       let end = "incomplete";
       try {
-        for await (const _ of content);
+        for await (const _ of content) chunks++;
         end = "whole";
         return { bytes: content.bytes, sha256: await content.sha256() };
       } finally {
@@ -169,10 +172,16 @@ export async function openStreamPort(): Promise<StreamPort> {
     url: `http://127.0.0.1:${listener.port}`,
     pieces: () => pieces,
     ends,
+    chunks: () => chunks,
     uploads,
     log: lines,
     revoke() {
       revoked = true;
+      return {
+        [Symbol.dispose]() {
+          revoked = false;
+        },
+      };
     },
     async close() {
       await listener.close(0);

@@ -255,12 +255,43 @@ describe("an upload", () => {
   });
 });
 
-test("a stream ends with its session", async () => {
-  await setImmediate();
-  const before = port.ends.length;
-  const response = await fetch(`${port.url}/events`, { headers });
-  port.revoke();
-  const outcome = await response.bytes().catch((error: unknown) => error);
-  expect(outcome).toBeInstanceOf(Error);
-  expect(await nextEnd(before)).toBe("left");
-}, 30_000);
+describe("with its session ends", () => {
+  test("a stream", async () => {
+    await setImmediate();
+    const before = port.ends.length;
+    const response = await fetch(`${port.url}/events`, { headers });
+    using _ = port.revoke();
+    const outcome = await response.bytes().catch((error: unknown) => error);
+    expect(outcome).toBeInstanceOf(Error);
+    expect(await nextEnd(before)).toBe("left");
+  }, 30_000);
+
+  async function upload() {
+    const [ends, chunks] = [port.uploads.length, port.chunks()];
+    const { session, stream } = http2("POST", "/take", { "content-type": "text/csv" });
+    stream.write("a,b\n");
+    await eventually(() => port.chunks() > chunks);
+    return { session, stream, ended: () => port.uploads.slice(ends) };
+  }
+
+  test("an upload that goes on", async () => {
+    const { session, stream, ended } = await upload();
+    using _ = port.revoke();
+    const goingOn = setInterval(() => stream.write("c,d\n"), 100);
+    const [answer] = await once(stream, "response").finally(() => clearInterval(goingOn));
+    expect(answer[":status"]).toBe(401);
+    await eventually(() => ended().length > 0);
+    expect(ended()).toEqual(["incomplete"]);
+    session.destroy();
+  }, 30_000);
+
+  test("an upload that has come to its end, before it changes anything", async () => {
+    const { session, stream, ended } = await upload();
+    using _ = port.revoke();
+    stream.end();
+    const [answer] = await once(stream, "response");
+    expect(answer[":status"]).toBe(401);
+    expect(ended()).toEqual(["whole", "discarded"]);
+    session.destroy();
+  });
+});

@@ -13,6 +13,7 @@ import {
   ownerOf,
 } from "./operation.ts";
 import { noted } from "./refusals.ts";
+import { recheck, rechecking, whileStanding } from "./session-check.ts";
 import { incomplete, type UploadContent, uploadContent } from "./upload-content.ts";
 
 /** The deadline of what has none, from now: the most that a timer can be set to. */
@@ -21,10 +22,6 @@ export const UNBOUNDED_MS = 2_147_483_647;
 const STEP_MS = 10_000;
 /** A stream that says nothing for so long yields null, so that nobody in between takes it for dead. */
 const HEARTBEAT_MS = 15_000;
-/** How often it is looked whether the caller's session still stands. */
-const RECHECK_MS = 10_000;
-/** What began before its token ran out may go on for so long. */
-const AFTER_EXPIRY_MS = 3_600_000;
 const AT_ONCE = 20;
 
 interface Streaming<Services> {
@@ -54,6 +51,7 @@ export interface StreamOperation<Services, Item> extends Streaming<Services> {
 /** An operation that is given a content of any size besides its input. */
 export interface UploadOperation<Services, Output> extends Streaming<Services> {
   readonly output: z.ZodType<Output>;
+  /** Throws `unauthenticated` also when the session is ended meanwhile. */
   run(
     context: RequestContext<Services>,
     admission: Admission,
@@ -73,7 +71,8 @@ export interface StreamScope<Services, Tables> extends OperationScope<Services, 
 /**
  * The ways to define an operation that streams. They check, limit, audit and log as those of
  * `operations` do, but have no deadline as a whole unless the client sets one: a stream lasts as long
- * as it goes on. At most 20 of one session are open at once, and they end with it.
+ * as it goes on. At most 20 of one session are open at once, and they end with it: that is looked for
+ * every ten seconds, and once more before an upload's change.
  */
 export function streamOperations<Tables, Services extends OperationServices<Tables>>(
   schema: string,
@@ -179,7 +178,7 @@ export function streamOperations<Tables, Services extends OperationServices<Tabl
       const leave = enter(actor);
       try {
         const content = uploadContent(
-          source,
+          whileStanding(context, actor, source),
           definition.maxBytes(context.services),
           context.signal,
         );
@@ -189,6 +188,7 @@ export function streamOperations<Tables, Services extends OperationServices<Tabl
           const fingerprint = [parsed, await content.sha256()];
           // Some clients end the content when they mean to cancel it, and reset the stream only then.
           if (context.signal.aborted) throw incomplete(context.signal.reason);
+          await recheck(context, actor);
           const within = { ...context, deadline: stepDeadline(context) };
           const result = await beforeDeadline(within, () =>
             change(within, admission, parsed, received, fingerprint),
@@ -273,15 +273,12 @@ export function streamOperations<Tables, Services extends OperationServices<Tabl
     leave: () => void,
   ): AsyncGenerator<Item | null, void> {
     let next = Promise.resolve(first);
-    let checked = Date.now();
+    const check = rechecking(context, actor);
     try {
       yield null;
       for (;;) {
         const result = await noted(context, name, () => soon(next, context.signal));
-        if (Date.now() - checked > RECHECK_MS) {
-          await recheck(context, actor);
-          checked = Date.now();
-        }
+        await check();
         if (result?.done) return;
         if (result === null) {
           yield null;
@@ -310,17 +307,6 @@ function stepDeadline({ deadline }: RequestContext<unknown>): number {
 
 function step<T>(context: RequestContext<unknown>, run: () => Promise<T>): Promise<T> {
   return beforeDeadline({ ...context, deadline: stepDeadline(context) }, run);
-}
-
-/** Throws `unauthenticated` when the session has been ended. */
-async function recheck(
-  context: RequestContext<Pick<OperationServices<never>, "authenticate">>,
-  { expiresAt }: Actor,
-): Promise<void> {
-  if (Date.now() > expiresAt + AFTER_EXPIRY_MS || context.token === undefined) {
-    throw unauthenticated();
-  }
-  if (Date.now() < expiresAt) await context.services.authenticate(context.token, context);
 }
 
 /** What comes, or null if nothing does for a while. Throws when the client has gone. */

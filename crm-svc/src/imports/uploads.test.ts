@@ -79,6 +79,26 @@ test("a client that hangs up half-way leaves nothing", async () => {
   await eventually(async () => Bun.deepEquals(await leftBehind(), NOTHING), 20_000);
 }, 50_000);
 
+test("an upload whose user is signed out meanwhile leaves nothing", async () => {
+  const { admin } = await services.newTenant();
+  const authorization = `Bearer ${admin.accessToken}`;
+  const { readable, writable } = new TransformStream<Uint8Array>();
+  const answer = fetch(`${services.crmUrl}/v1/contacts/imports`, {
+    method: "POST",
+    headers: { authorization, "content-type": "text/csv" },
+    body: readable,
+  });
+  const writer = writable.getWriter();
+  const line = "Someone,signed-out@x.example\n";
+  await writer.write(Buffer.from(`First name,E-mail\n${line.repeat(7_000)}`));
+  await eventually(async () => !Bun.deepEquals(await leftBehind(), NOTHING), 20_000);
+  const logout = { method: "POST", headers: { authorization } };
+  expect((await fetch(`${services.userUrl}/v1/auth/logout`, logout)).status).toBe(204);
+  await writer.close();
+  expect((await answer).status).toBe(401);
+  expect(await leftBehind()).toEqual(NOTHING);
+}, 50_000);
+
 test("an import that is cancelled stops, and what it had done can be undone", async () => {
   const rows = Array.from({ length: 12_000 }, (_, at) => `P${at},p${at}@cancel.example`);
   const answer = await rest.call(
