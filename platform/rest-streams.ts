@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { refuseCharset } from "./charset.ts";
 import type { RequestContext } from "./context.ts";
 import { asFailure, Failure, malformed } from "./errors.ts";
 import { readFileForm } from "./multipart.ts";
@@ -163,6 +164,8 @@ function streamed<Services, Item>(
 interface UploadRoute<Output> extends Pick<Route<Output>, "path" | "status" | "location"> {
   /** Media types of a body that is the content itself. */
   readonly types: readonly string[];
+  /** The encodings in which the content can be, by name; which it is, its bytes tell. */
+  readonly charsets: readonly string[];
   /** A form's field by name, where it is more than its text. Throws a Failure. */
   readonly fields?: Readonly<Record<string, (text: string) => unknown>>;
 }
@@ -176,12 +179,12 @@ export function mountUpload<Services, Output>(
   operation: UploadOperation<Services, Output>,
   route: UploadRoute<Output>,
 ): void {
-  const { path, status, types } = route;
+  const { path, status, types, charsets } = route;
   routesOf(app).operations.push({
     method: "POST",
     path,
     operation,
-    uploads: types,
+    uploads: { types, charsets },
     status,
     conditional: false,
     answer: { kind: "json", schema: operation.output },
@@ -193,7 +196,7 @@ export function mountUpload<Services, Output>(
     const admission = await operation.admit(context);
     const post = { method: "POST", ...route } as const;
     const written = { ...queryOf(c, post), ...c.req.param() };
-    const { content, fields } = await contentOf(c.req.raw, route.types);
+    const { content, fields } = await contentOf(c.req.raw, route);
     const twice = Object.keys(fields).find((name) => name in written);
     if (twice !== undefined) {
       await content.return?.();
@@ -223,11 +226,17 @@ interface Uploaded {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-async function contentOf(request: Request, types: readonly string[]): Promise<Uploaded> {
+async function contentOf(
+  request: Request,
+  { types, charsets }: Pick<UploadRoute<unknown>, "types" | "charsets">,
+): Promise<Uploaded> {
   const contentType = request.headers.get("content-type") ?? "";
   const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
   const body = bytesOf(request);
-  if (types.includes(type)) return { content: body, fields: {} };
+  if (types.includes(type)) {
+    refuseCharset(contentType, charsets);
+    return { content: body, fields: {} };
+  }
   if (type !== "multipart/form-data") {
     const accepted = [...types, "multipart/form-data"].join(", ");
     const message = `The body must be of one of these types: ${accepted}.`;

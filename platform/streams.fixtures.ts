@@ -146,7 +146,8 @@ export async function openStreamPort(): Promise<StreamPort> {
       const bytes = () => new Uint8Array(PIECE_BYTES);
       mountFile(app, give, { path: "/file", type: "text/csv", fileName: "pieces.csv", bytes });
       mountEvents(app, give, { path: "/events" });
-      mountUpload(app, take, { path: "/take", types: ["text/csv"], status: 202 });
+      const charsets = ["utf-8", "utf-16le", "windows-1252"];
+      mountUpload(app, take, { path: "/take", types: ["text/csv"], charsets, status: 202 });
     },
     // Any methods of these kinds serve.
     bindings: [

@@ -202,6 +202,38 @@ describe("an upload", () => {
     expect(await response.json()).toMatchObject({ code: "invalid_form" });
   });
 
+  test.each([
+    "charset=utf-8",
+    'charset="UTF-8"',
+    "Charset=utf8",
+    "charset=UTF-16",
+    "header=present; charset=ISO-8859-1",
+    "charset=latin1; header=present",
+    "charset=us-ascii",
+    "charset=Windows-1252",
+    "charset=",
+  ])("that declares a charset that is read is taken: %s", async (charset) => {
+    const typed = { ...headers, "content-type": `text/csv; ${charset}` };
+    expect((await fetch(take, { method: "POST", headers: typed, body: "a,b\n" })).status).toBe(202);
+  });
+
+  test.each([
+    "charset=windows-1250",
+    'charset="ISO-8859-2"',
+    "header=present;CHARSET = utf-16be",
+    "charset=nonsense",
+  ])("that declares another charset is refused: %s", async (charset) => {
+    const before = port.uploads.length;
+    const typed = { ...headers, "content-type": `text/csv; ${charset}` };
+    const response = await fetch(take, { method: "POST", headers: typed, body: "a,b\n" });
+    expect(response.status).toBe(415);
+    expect(await response.json()).toMatchObject({
+      code: "unsupported_media_type",
+      detail: expect.stringContaining("utf-8, utf-16le, windows-1252"),
+    });
+    expect(port.uploads.slice(before)).toEqual([]);
+  });
+
   test("that is too large is refused while it comes", async () => {
     const before = port.uploads.length;
     const large = Buffer.concat([content, content]);

@@ -48,7 +48,7 @@ const MEANING: Readonly<Record<number, string>> = {
   409: "It is already there, its state forbids it, or the same request is still being answered.",
   412: "It was changed since the version that If-Match names.",
   413: "The body is too large.",
-  415: "The body is of another media type than can be read.",
+  415: "The body is of another media type, or in another charset, than can be read.",
   422: "A field is not acceptable, or the Idempotency-Key was used for another request.",
   429: "Too many requests: `Retry-After` says when to come back.",
   500: "A fault of the service. Nothing of it is told, but the request's id.",

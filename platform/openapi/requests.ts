@@ -74,9 +74,9 @@ export function bodyOf(
   examples: Examples,
 ): Content {
   if (uploads) {
-    const content = (type: string) => ({
-      schema: { contentMediaType: type, description: "The content itself." },
-    });
+    const { types, charsets } = uploads;
+    const description = `The content itself, in ${charsets.join(", ")}: which of them, its bytes tell. One that is declared must be one of them.`;
+    const content = (type: string) => ({ schema: { contentMediaType: type, description } });
     const form: JsonSchema = {
       type: "object",
       description: "The parameters as fields, and one file.",
@@ -84,7 +84,7 @@ export function bodyOf(
       required: ["file"],
     };
     return {
-      ...Object.fromEntries(uploads.map((type) => [type, content(type)])),
+      ...Object.fromEntries(types.map((type) => [type, content(type)])),
       "multipart/form-data": { schema: form },
     };
   }

@@ -18,8 +18,8 @@ export interface DescribedRoute {
   readonly operation: DescribedOperation;
   /** The field of the input that the JSON body is, or `true` if the body's fields are the input's. */
   readonly body?: string | true | undefined;
-  /** Media types of a body that is a content. */
-  readonly uploads?: readonly string[];
+  /** Of a body that is a content: its media types, and the charsets in which it can be. */
+  readonly uploads?: { readonly types: readonly string[]; readonly charsets: readonly string[] };
   /** Honours If-Match. */
   readonly conditional: boolean;
   /** Of a success. */

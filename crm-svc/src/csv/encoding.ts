@@ -4,7 +4,9 @@ import { unreadable } from "./schema.ts";
 /** What a file is recognised by. */
 const SAMPLE_BYTES = 65_536;
 
-type Encoding = "utf-8" | "utf-16le" | "utf-16be" | "windows-1252";
+/** The encodings that are read. Any bytes are text in Windows-1252: no other must be taken for it. */
+export const ENCODINGS = ["utf-8", "utf-16le", "utf-16be", "windows-1252"] as const;
+type Encoding = (typeof ENCODINGS)[number];
 
 /** The text of a file, as UTF-8 without a byte order mark, and the first of it to look at. */
 export interface DecodedFile {

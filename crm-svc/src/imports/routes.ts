@@ -1,6 +1,7 @@
 import { malformed } from "@crm/platform/errors";
 import { mount, type RestApp } from "@crm/platform/rest";
 import { mountEvents, mountFile, mountUpload } from "@crm/platform/rest-streams";
+import { ENCODINGS } from "../csv/encoding.ts";
 import type { CrmServices } from "../services.ts";
 import {
   cancelImport,
@@ -16,6 +17,7 @@ export function importRoutes(app: RestApp<CrmServices>): void {
   mountUpload(app, importContacts, {
     path: "/v1/contacts/imports",
     types: ["text/csv", "text/plain", "text/tab-separated-values"],
+    charsets: ENCODINGS,
     fields: { mapping: parseMapping },
     status: 202,
     location: ({ id }) => `/v1/contacts/imports/${id}`,

@@ -66,6 +66,21 @@ for (const [what, file, status, code] of unreadable) {
   });
 }
 
+test("a file in a charset that is not read is refused, and leaves nothing", async () => {
+  const answer = await fetch(`${services.crmUrl}/v1/contacts/imports`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "text/csv; charset=windows-1250" },
+    // Łukasz
+    body: Buffer.from("First name\n\xa3ukasz\n", "latin1"),
+  });
+  expect(answer.status).toBe(415);
+  expect(await answer.json()).toMatchObject({
+    code: "unsupported_media_type",
+    detail: expect.stringContaining("utf-8, utf-16le, utf-16be, windows-1252"),
+  });
+  expect(await leftBehind()).toEqual(NOTHING);
+});
+
 test("a client that hangs up half-way leaves nothing", async () => {
   const socket = connect({ port: Number(new URL(services.crmUrl).port), host: "127.0.0.1" });
   const line = "Someone,half-way@x.example\n";
