@@ -11,7 +11,7 @@ type Db = Kysely<DB>;
 export interface Outcome {
   readonly contact: Contact;
   readonly deleted: boolean;
-  /** Somebody has logged something with the contact, or made a lead of it. */
+  /** It was made by the import, and somebody has logged something with it, or made a lead of it. */
   readonly inUse: boolean;
   readonly line: number;
   /** The former values of what was changed; null if the contact was made. */
@@ -26,12 +26,6 @@ export async function lockResults(
   { tenantId, importId }: ImportKey,
   most: number,
 ): Promise<Outcome[]> {
-  const ofContact = (table: "crm.interactions" | "crm.leads") => sql<boolean>`exists (
-    select from ${sql.table(table)} used
-    where used.tenant_id = contacts.tenant_id and used.contact_id = contacts.contact_id
-      and used.deleted_at is null
-    -- Else all that are used would be read for each batch.
-    offset 0)`;
   const rows = await db
     .selectFrom("crm.import_results as results")
     .innerJoinLateral(
@@ -44,7 +38,6 @@ export async function lockResults(
       "results.line",
       "results.before",
       "results.version as version_left",
-      sql<boolean>`${ofContact("crm.interactions")} or ${ofContact("crm.leads")}`.as("in_use"),
     ])
     .where("results.tenant_id", "=", tenantId)
     .where("results.import_id", "=", importId)
@@ -52,15 +45,36 @@ export async function lockResults(
     .limit(most)
     .forUpdate("contacts")
     .execute();
+  const made = rows.filter(({ before }) => before === null).map((row) => row.contact_id);
+  const used = await findUsed(db, tenantId, made);
   return rows.map((row) => ({
     contact: contactOf(row),
     deleted: row.deleted_at !== null,
-    inUse: row.in_use,
+    inUse: used.has(row.contact_id),
     line: row.line,
     // Only what `changedFields` made is ever written there.
     before: row.before as Outcome["before"],
     version: row.version_left,
   }));
+}
+
+/**
+ * Those of the contacts that somebody works with. To be asked once they are locked: a statement that waits
+ * for a lock does not see what the lock's holder has added meanwhile.
+ */
+async function findUsed(db: Db, tenantId: string, ids: readonly string[]): Promise<Set<string>> {
+  // Of the tenant the planner is not told the value: one that it takes to have next to nothing would have all of
+  // its rows read for each contact.
+  const ofContact = (table: "crm.interactions" | "crm.leads") => sql<boolean>`exists (
+    select from ${sql.table(table)} used
+    where used.tenant_id = (select ${tenantId}::uuid) and used.contact_id = given.contact_id
+      and used.deleted_at is null
+    -- Else all that are used would be read for each batch.
+    offset 0)`;
+  const { rows } = await sql<{ contact_id: string }>`
+    select given.contact_id from unnest(${[...ids]}::uuid[]) as given (contact_id)
+    where ${ofContact("crm.interactions")} or ${ofContact("crm.leads")}`.execute(db);
+  return new Set(rows.map((row) => row.contact_id));
 }
 
 export async function deleteContacts(

@@ -1,6 +1,6 @@
 import type { AuditEntry } from "@crm/platform/audit";
 import type { JobScope } from "@crm/platform/jobs";
-import type { Contact, ContactValues } from "../contacts/schema.ts";
+import type { ContactValues } from "../contacts/schema.ts";
 import type { RowFault } from "../csv/schema.ts";
 import type { CrmServices } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
@@ -52,9 +52,10 @@ function decide(outcomes: readonly Outcome[]) {
   const restore: { id: string; values: ContactValues }[] = [];
   const kept: RowFault[] = [];
   const audit: AuditEntry[] = [];
-  for (const { contact, line, before, version, deleted, inUse } of outcomes) {
+  for (const outcome of outcomes) {
+    const { contact, line, before } = outcome;
     const entry = { entity: "contact", entityId: contact.id };
-    const reason = reasonToKeep(contact, { version, deleted, inUse: inUse && before === null });
+    const reason = reasonToKeep(outcome);
     if (reason !== null) {
       kept.push({ line, column: null, value: contact.id, reason });
     } else if (before === null) {
@@ -75,10 +76,7 @@ function decide(outcomes: readonly Outcome[]) {
   return { remove, restore, kept, audit };
 }
 
-function reasonToKeep(
-  contact: Contact,
-  { version, deleted, inUse }: { version: number; deleted: boolean; inUse: boolean },
-): string | null {
+function reasonToKeep({ contact, version, deleted, inUse }: Outcome): string | null {
   if (deleted) return "was deleted or merged since, so it was left as it is";
   if (contact.version !== version) return "was changed since the import, so it was kept";
   return inUse ? "has interactions or leads since the import, so it was kept" : null;
