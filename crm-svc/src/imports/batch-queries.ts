@@ -160,7 +160,10 @@ export interface Result {
   readonly version: number;
 }
 
-/** Keeps what was done to contacts. Of one that changes again, what it was at first stays known. */
+/**
+ * Keeps what was done to contacts. Of one that changes again, what it was at first stays known; and if somebody
+ * has changed it in between, the version that was left then, so that an undoing keeps it.
+ */
 export async function insertResults(
   db: Db,
   { tenantId, importId }: ImportKey,
@@ -174,7 +177,9 @@ export async function insertResults(
     from jsonb_to_recordset(${JSON.stringify(results)}::jsonb) as given
       ("contactId" uuid, line integer, before jsonb, version integer)
     on conflict (tenant_id, import_id, contact_id) do update
-    set version = excluded.version, before = excluded.before || results.before`.execute(db);
+    set version = case when excluded.version = results.version + 1 then excluded.version
+                       else results.version end,
+        before = excluded.before || results.before`.execute(db);
 }
 
 export async function insertErrors(

@@ -2,12 +2,13 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type pg from "pg";
 import { withClient } from "../../../tools/local/database.ts";
-import { listContacts } from "../../../tools/testing/api/contacts.ts";
+import { listContacts, updateContact } from "../../../tools/testing/api/contacts.ts";
 import { importContacts, undoImport, watchImport } from "../../../tools/testing/api/imports.ts";
 import type { ApiOperation } from "../../../tools/testing/api/operation.ts";
 import { http1, restClient } from "../../../tools/testing/clients/rest.ts";
 import { eventually } from "../../../tools/testing/eventually.ts";
 import { startServices } from "../../../tools/testing/services.ts";
+import { BATCH_ROWS } from "./receive.ts";
 import type { ContactImport } from "./schema.ts";
 
 // What others do to contacts while an import, or its undoing, is at them.
@@ -67,4 +68,37 @@ test("a contact that somebody is just working with is kept", async () => {
   });
   expect(await ended(id)).toMatchObject({ status: "undone", removed: 0, kept: 1 });
   expect(await contactOf("used@undo.example")).toEqual(contact);
+});
+
+test("what somebody has changed between two rows about a contact is kept", async () => {
+  const people = (batch: number) =>
+    Array.from({ length: BATCH_ROWS - 1 }, (_, at) => `${batch}-${at}@undo.example,Filler`);
+  await get(importContacts, { file: "E-mail\nheld@undo.example\n" }).then(({ id }) => ended(id));
+  const held = await contactOf("held@undo.example");
+  const rows = [
+    ...["edited@undo.example,First", ...people(0)],
+    // At this one it is stopped.
+    ...["held@undo.example,Held", ...people(1)],
+    "edited@undo.example,Third",
+  ];
+  const file = `E-mail,Company\n${rows.join("\n")}\n`;
+  const id = await withClient(services.database.ownerUrl, async (owner) => {
+    await owner.query("begin");
+    await owner.query(
+      "select from crm.contacts where tenant_id = $1 and contact_id = $2 for update",
+      [tenantId, held.id],
+    );
+    const started = await get(importContacts, { file, mode: "update" });
+    await waitedFor(owner);
+    const { id: editedId } = await contactOf("edited@undo.example");
+    await get(updateContact, { id: editedId, contact: { title: "By hand" } });
+    await owner.query("commit");
+    return started.id;
+  });
+  expect(await ended(id)).toMatchObject({ created: 2 * BATCH_ROWS - 1, updated: 2 });
+  await get(undoImport, { id });
+  expect(await ended(id)).toMatchObject({ removed: 2 * BATCH_ROWS - 2, restored: 1, kept: 1 });
+  expect(await contactOf("edited@undo.example")).toMatchObject({
+    ...{ company: "Third", title: "By hand", version: 3 },
+  });
 });
