@@ -44,9 +44,13 @@ export interface JobScope<Services, Tables> {
   readonly db: Kysely<Tables>;
   /**
    * Changes the tenant's rows in one transaction with the audit entries: as nobody, or for the user
-   * (`actorId`) who has asked for it. May run again after a deadlock: no other effects.
+   * (`actorId`) who has asked for it. May run again after a deadlock: no other effects. It bears the id of
+   * the request that has added the job, unless it is known that another one asked for it.
    */
-  change<Output>(run: (db: Kysely<Tables>) => Promise<JobChange<Output>>): Promise<Output>;
+  change<Output>(
+    run: (db: Kysely<Tables>) => Promise<JobChange<Output>>,
+    requestId?: string,
+  ): Promise<Output>;
 }
 
 /** The way to define a job of a service whose audit log is in `schema`. */
@@ -69,10 +73,10 @@ export function jobs<Tables, Services extends ChangeServices<Tables>>(schema: st
           context,
           tenantId,
           db: services.database.reader({ tenantId, deadline }),
-          change: (change) =>
+          change: (change, requestId = context.requestId) =>
             changeTenant<Tables, Awaited<ReturnType<typeof change>>["output"]>(
               schema,
-              context,
+              { ...context, requestId },
               tenantId,
               async (db) => ({ actorId: null, ...(await change(db)) }),
             ),

@@ -238,6 +238,10 @@ export interface CrmImports {
    */
   removed: Generated<number>;
   /**
+   * Of the upload; null of those from before it was kept.
+   */
+  request_id: string | null;
+  /**
    * By its undoing: contacts that have their former values again.
    */
   restored: Generated<number>;
@@ -251,6 +255,14 @@ export interface CrmImports {
    * When it last got further.
    */
   touched_at: Generated<Timestamp>;
+  /**
+   * In which its undoing was asked for.
+   */
+  undo_request_id: string | null;
+  /**
+   * Who has asked for its undoing; null for a program with an API key.
+   */
+  undone_by: string | null;
   updated: Generated<number>;
   /**
    * Time spent on the rows that were read; waiting does not count.

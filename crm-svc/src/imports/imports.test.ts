@@ -1,18 +1,15 @@
 import { expect, test } from "bun:test";
-import type { JsonObject } from "@bufbuild/protobuf";
 import { withClient } from "../../../tools/local/database.ts";
 import { getContact, listContacts, updateContact } from "../../../tools/testing/api/contacts.ts";
 import {
   cancelImport,
   getImport,
   getImportErrors,
-  importContacts,
   listImports,
   undoImport,
   watchImport,
 } from "../../../tools/testing/api/imports.ts";
 import {
-  type Caller,
   type Case,
   describeForEveryClient,
   expectRefusal,
@@ -21,11 +18,9 @@ import {
   notFound,
   testCases,
   unauthenticated,
-  type World,
 } from "../../../tools/testing/cases.ts";
-import { http1, restClient } from "../../../tools/testing/clients/rest.ts";
 import { startServices } from "../../../tools/testing/services.ts";
-import type { ContactImport } from "./schema.ts";
+import { csv, ended, imported, upload } from "./imports.fixtures.ts";
 
 const NOBODYS_ID = Bun.randomUUIDv7();
 
@@ -71,31 +66,6 @@ const permissions: readonly Case[] = [
 ];
 
 const services = await startServices();
-const rest = restClient("REST", services, () => http1);
-
-/** Browsers cannot stream an upload by RPC; what they have uploaded by REST, they follow by RPC. */
-async function upload(world: World, input: JsonObject, as: Caller = "admin") {
-  if (world.client.canUpload) return world.call(importContacts, input, { as });
-  const { accessToken: token } = await world.sessionOf(as === "nobody" ? "admin" : as);
-  return rest.call(importContacts, input, { token });
-}
-
-async function imported(world: World, input: JsonObject, as?: Caller): Promise<ContactImport> {
-  const outcome = await upload(world, input, as);
-  if (!outcome.ok) throw new Error(JSON.stringify(outcome));
-  return ended(world, outcome.value.id);
-}
-
-async function ended(world: World, id: string): Promise<ContactImport> {
-  const last = (await world.get(watchImport, { id })).at(-1);
-  if (last === undefined) throw new Error("nothing was seen of the import");
-  return last;
-}
-
-/** Distinct people, so that what tests of other clients do is not in the way. */
-function csv(...rows: string[]): string {
-  return ["First name,Last name,E-mail,Phone,Company", ...rows, ""].join("\r\n");
-}
 
 await describeForEveryClient(services, (world) => {
   testCases(world, permissions);
@@ -228,7 +198,7 @@ await describeForEveryClient(services, (world) => {
       "New,Undo,new@undo.example,,B",
       "Touched,Undo,touched@undo.example,,B",
     );
-    const done = await imported(world, { file, mode: "update" });
+    const done = await imported(world, { file, mode: "update" }, "marketing");
     expect(done).toMatchObject({ created: 2, updated: 2 });
     const found = async (name: string) => {
       const { items } = await world.get(listContacts, { email: `${name}@undo.example` });
@@ -251,8 +221,8 @@ await describeForEveryClient(services, (world) => {
     const errors = await world.get(getImportErrors, { id: done.id });
     expect(errors.match(/was changed since the import/g)).toHaveLength(2);
     expect(await auditOf(made?.id ?? "")).toMatchObject([
-      { action: "created" },
-      { action: "deleted" },
+      { action: "created", actor_id: done.createdBy },
+      { action: "deleted", actor_id: world.tenant.admin.user.id },
     ]);
 
     const again = await world.call(undoImport, { id: done.id });

@@ -7,7 +7,7 @@ import { type CrmServices, job } from "../services.ts";
 import type { DB } from "../tables.gen.ts";
 import { auditEntry } from "./audit.ts";
 import { advance, findBatch, keepStatistics, takeBatch } from "./batch-queries.ts";
-import type { ImportKey, Unfinished } from "./queries.ts";
+import type { Unfinished } from "./queries.ts";
 import * as queries from "./queries.ts";
 import { stagedRecords } from "./schema.ts";
 import { mappingOf, type Understood, understand } from "./understand.ts";
@@ -130,8 +130,8 @@ async function workOn(
       const { audit, ...done } = await through(db, work, understood);
       const workingMs = Math.round(performance.now() - started);
       await advance(db, work, { ...done, workingMs });
-      return { output: done.preview.length, audit, actorId: work.createdBy };
-    });
+      return { output: done.preview.length, audit, actorId: work.actorId };
+    }, work.requestId);
   try {
     return await step(workThrough);
   } catch (error) {
@@ -147,17 +147,17 @@ async function finish({ change }: Scope, next: Unfinished): Promise<void> {
     await queries.deleteRest(db, next);
     const done = await queries.setStatus(db, next, "done");
     const audit = next.dryRun ? [] : [auditEntry("finished", done)];
-    return { output: undefined, audit, actorId: next.createdBy };
-  });
+    return { output: undefined, audit, actorId: next.actorId };
+  }, next.requestId);
 }
 
 /** A fault of ours ends this import; the tenant's others go on. */
-async function giveUp({ context, change }: Scope, next: ImportKey, error: unknown): Promise<void> {
-  const { tenantId, importId } = next;
-  context.log.error({ event: "import_failed", tenantId, importId, err: error });
+async function giveUp({ context, change }: Scope, next: Unfinished, error: unknown): Promise<void> {
+  const { tenantId, importId, requestId } = next;
+  context.log.error({ event: "import_failed", tenantId, importId, requestId, err: error });
   await change(async (db) => {
     await queries.deleteRest(db, next);
     const failed = await queries.setStatus(db, next, "failed");
     return { output: undefined, audit: auditEntry("failed", failed) };
-  });
+  }, requestId);
 }

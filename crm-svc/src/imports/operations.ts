@@ -16,6 +16,7 @@ import {
   importInput,
   listImportsInput,
 } from "./schema.ts";
+import { beginUndo } from "./undo-queries.ts";
 import * as uploads from "./upload-queries.ts";
 
 /** Takes a file of contacts in. It is worked through afterwards, by a job. */
@@ -164,7 +165,9 @@ export const undoImport = write({
       throw new Failure("wrongState", "import_not_undoable", message);
     }
     const key = { tenantId: actor.tenantId, importId: id };
-    const undoing = await queries.setStatus(db, key, "undoing");
+    const undoneBy = actor.kind === "user" ? actor.userId : null;
+    const { requestId } = context;
+    const undoing = await beginUndo(db, key, { undoneBy, requestId });
     await goOn({ db, context });
     return { output: undoing, audit: auditEntry("undoing", undoing) };
   },

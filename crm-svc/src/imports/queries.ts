@@ -70,7 +70,10 @@ export interface Unfinished extends ImportKey {
   readonly mode: ImportMode;
   readonly dryRun: boolean;
   readonly mapping: StoredMapping;
-  readonly createdBy: string;
+  /** Who has asked for it, or for its undoing if that is under way; null of an undoing by a program. */
+  readonly actorId: string | null;
+  /** In which request; undefined where that was not kept. */
+  readonly requestId: string | undefined;
   readonly ownerId: string | null;
   readonly ownedBy: string | null;
   /** Rows that its preview has. */
@@ -81,8 +84,8 @@ export interface Unfinished extends ImportKey {
 export async function findUnfinished(db: Db, tenantId: string): Promise<Unfinished | null> {
   const row = await db
     .selectFrom("crm.imports")
-    .select(["import_id", "status", "mode", "dry_run", "mapping", "created_by"])
-    .select(["owner_id", "owned_by"])
+    .select(["import_id", "status", "mode", "dry_run", "mapping", "owner_id", "owned_by"])
+    .select(["created_by", "request_id", "undone_by", "undo_request_id"])
     .select(sql<number>`jsonb_array_length(preview)`.as("previewed"))
     .where("tenant_id", "=", tenantId)
     .where("status", "in", ["queued", "running", "undoing"])
@@ -90,14 +93,17 @@ export async function findUnfinished(db: Db, tenantId: string): Promise<Unfinish
     .limit(1)
     .executeTakeFirst();
   if (row === undefined) return null;
+  const status = importStatus.extract(["queued", "running", "undoing"]).parse(row.status);
+  const undoing = status === "undoing";
   return {
     tenantId,
     importId: row.import_id,
-    status: importStatus.extract(["queued", "running", "undoing"]).parse(row.status),
+    status,
     mode: importMode.parse(row.mode),
     dryRun: row.dry_run,
     mapping: storedMapping.parse(row.mapping),
-    createdBy: row.created_by,
+    actorId: undoing ? row.undone_by : row.created_by,
+    requestId: (undoing ? row.undo_request_id : row.request_id) ?? undefined,
     ownerId: row.owner_id,
     ownedBy: row.owned_by,
     previewed: row.previewed,

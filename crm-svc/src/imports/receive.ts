@@ -52,6 +52,7 @@ export async function receiveRows(
       input,
       mapping: storedOf(mapping),
       createdBy: userId,
+      requestId: context.requestId,
       // An API key is no user, so nothing can belong to it.
       ownerId: kind === "user" ? userId : null,
       ownedBy: ownerOnly,

@@ -3,9 +3,25 @@ import { rowById } from "../by-id.queries.ts";
 import { contactOf, joinedColumns } from "../contacts/rows.ts";
 import type { Contact, ContactValues } from "../contacts/schema.ts";
 import type { DB } from "../tables.gen.ts";
-import type { ImportKey } from "./queries.ts";
+import { type ImportKey, setStatus } from "./queries.ts";
+import type { ContactImport } from "./schema.ts";
 
 type Db = Kysely<DB>;
+
+/** Has an import undone. `undoneBy` is the user who asks for it; null for a program. */
+export async function beginUndo(
+  db: Db,
+  key: ImportKey,
+  { undoneBy, requestId }: { readonly undoneBy: string | null; readonly requestId: string },
+): Promise<ContactImport> {
+  await db
+    .updateTable("crm.imports")
+    .set({ undone_by: undoneBy, undo_request_id: requestId })
+    .where("tenant_id", "=", key.tenantId)
+    .where("import_id", "=", key.importId)
+    .execute();
+  return setStatus(db, key, "undoing");
+}
 
 /** What an import did to a contact, and what the contact is now. */
 export interface Outcome {

@@ -31,7 +31,7 @@ export async function undoSome(
       if (outcomes.length === 0) {
         const undone = await queries.setStatus(db, next, "undone");
         const audit = auditEntry("undone", undone);
-        return { output: false, audit, actorId: next.createdBy };
+        return { output: false, audit, actorId: next.actorId };
       }
       const { remove, restore, kept, audit } = decide(outcomes);
       await results.deleteContacts(db, tenantId, remove);
@@ -42,8 +42,8 @@ export async function undoSome(
         restored: restore.length,
         kept: kept.length,
       });
-      return { output: true, audit, actorId: next.createdBy };
-    });
+      return { output: true, audit, actorId: next.actorId };
+    }, next.requestId);
   }
 }
 

@@ -9,13 +9,14 @@ export interface NewImport extends ImportKey {
   readonly input: ImportInput;
   readonly mapping: StoredMapping;
   readonly createdBy: string;
+  readonly requestId: string;
   readonly ownerId: string | null;
   readonly ownedBy: string | null;
 }
 
 export async function insertImport(
   db: Db,
-  { tenantId, importId, input, mapping, createdBy, ownerId, ownedBy }: NewImport,
+  { tenantId, importId, input, mapping, createdBy, requestId, ownerId, ownedBy }: NewImport,
 ): Promise<void> {
   await db
     .insertInto("crm.imports")
@@ -28,6 +29,7 @@ export async function insertImport(
       file_name: input.fileName ?? null,
       mapping: JSON.stringify(mapping),
       created_by: createdBy,
+      request_id: requestId,
       owner_id: ownerId,
       owned_by: ownedBy,
     })
