@@ -321,6 +321,7 @@ function hasUnknownField(value: unknown): boolean {
 function refusal(call: Call<unknown>, thrown: unknown): unknown {
   // What Connect itself throws is looked at in `answer`.
   if (thrown instanceof ConnectError && !(thrown.cause instanceof Failure)) return thrown;
-  call.failure = asFailure(thrown);
+  // An upload's own failure comes by here twice, the second time as what it was told as.
+  call.failure = asFailure(thrown instanceof ConnectError ? thrown.cause : thrown);
   return connectError(call.failure, call.origin.requestId);
 }

@@ -5,6 +5,7 @@ import {
   cancelImport,
   getImport,
   getImportErrors,
+  importContacts,
   listImports,
   undoImport,
   watchImport,
@@ -56,6 +57,12 @@ const permissions: readonly Case[] = [
       expected: { refusal: malformed("id invalid_format") },
     },
   ]),
+  {
+    name: "importContacts refuses a file without rows",
+    operation: importContacts,
+    input: { file: "First name\n" },
+    expected: { refusal: { kind: "invalid", code: "no_rows" } },
+  },
   {
     name: "listImports is for users only",
     as: "nobody",
