@@ -11,8 +11,8 @@ import { acceptNew, acceptPatch, needsSettings } from "./accept.ts";
 import { filterJson, listInput } from "./filters.ts";
 import * as queries from "./queries.ts";
 import {
-  deletableReach,
   goneFailure,
+  reachWith,
   refuseFaults,
   refuseForeignOwner,
   refuseUnknownOwner,
@@ -88,7 +88,7 @@ export const listContacts = read({
   async run({ context, db, actor, ownerOnly }, { limit, cursor, sort, ...filter }) {
     const { cursors } = context.services;
     const { tenantId } = actor;
-    const ownedBy = filter.deleted ? deletableReach(actor, ownerOnly) : ownerOnly;
+    const ownedBy = filter.deleted ? reachWith("contacts:delete", actor, ownerOnly) : ownerOnly;
     const json = await filterJson(db, { tenantId, ownedBy }, filter);
     const list = ["contacts.list", tenantId, json, sort];
     const position = cursors.open(list, cursor, listPosition);

@@ -44,15 +44,19 @@ export async function goneFailure(db: Kysely<DB>, reach: Reach, id: string): Pro
 }
 
 /**
- * Whose contacts the caller may delete, of those within reach already; null says everybody's. For
- * operations that delete among other things. Throws `forbidden` if it is nobody's.
+ * Whose contacts the caller has a permission for, such as `contacts:delete`, of those within reach already;
+ * null says everybody's. For operations that need another one besides their own. Throws `forbidden` if it
+ * is nobody's.
  */
-export function deletableReach(actor: Actor, ownerOnly: string | null): string | null {
-  const scope = actor.permissions.get("contacts:delete");
+export function reachWith(
+  permission: `contacts:${string}`,
+  actor: Actor,
+  ownerOnly: string | null,
+): string | null {
+  const scope = actor.permissions.get(permission);
   if (scope === undefined) {
-    const message = `The role ${actor.role} may not do contacts:delete.`;
-    const facts = { permission: "contacts:delete" };
-    throw new Failure("forbidden", "forbidden", message, { facts });
+    const message = `The role ${actor.role} may not do ${permission}.`;
+    throw new Failure("forbidden", "forbidden", message, { facts: { permission } });
   }
   return scope === "own" ? actor.userId : ownerOnly;
 }

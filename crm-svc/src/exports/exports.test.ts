@@ -2,9 +2,11 @@ import { expect, test } from "bun:test";
 import { withClient } from "../../../tools/local/database.ts";
 import { createContact } from "../../../tools/testing/api/contacts.ts";
 import { exportContacts } from "../../../tools/testing/api/exports.ts";
+import { setRolePermissions } from "../../../tools/testing/api/users.ts";
 import {
   type Case,
   describeForEveryClient,
+  expectRefusal,
   forbidden,
   malformed,
   testCases,
@@ -75,6 +77,29 @@ await describeForEveryClient(services, (world) => {
   test("an export without contacts is a line of headers", async () => {
     const file = await world.get(exportContacts, { filter: { company: "Nobody's" } });
     expect(file.split("\r\n")).toHaveLength(2);
+  });
+
+  test("an export shows no more than its user may read", async () => {
+    const company = "Readable";
+    const userWith = async (permissions: { action: string; scope: string }[]) => {
+      const named = permissions.map((each) => ({ ...each, resource: "contacts" }));
+      await world.get(setRolePermissions, { role: "manager", permissions: named });
+      return world.tenant.addUser("manager");
+    };
+    const exporting = { action: "export", scope: "all" };
+    const reader = await userWith([exporting, { action: "read", scope: "own" }]);
+    const ownerUserId = reader.user.id;
+    await world.get(createContact, { contact: { lastName: "Own", company, ownerUserId } });
+    await world.get(createContact, { contact: { lastName: "Other", company } });
+    const filter = { company };
+    const file = await world.get(exportContacts, { filter }, { token: reader.accessToken });
+    expect(await rowsOf(file)).toMatchObject([{ lastName: "Own" }]);
+    expect(await rowsOf(await world.get(exportContacts, { filter }))).toHaveLength(2);
+
+    const { accessToken: token } = await userWith([exporting]);
+    const refusal = await world.call(exportContacts, { filter }, { token });
+    expectRefusal(world, refusal, forbidden);
+    expect(refusal).toMatchObject({ facts: { permission: "contacts:read" } });
   });
 
   test("it is audited when it begins and how it ended", async () => {

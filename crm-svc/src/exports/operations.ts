@@ -1,6 +1,7 @@
 import type { AuditEntry } from "@crm/platform/audit";
 import { findContactSettings } from "../contact-fields/queries.ts";
 import { filterJson } from "../contacts/filters.ts";
+import { reachWith } from "../contacts/refusals.ts";
 import { headerLine } from "../csv/write.ts";
 import { collectBehind } from "../memory.ts";
 import { stream } from "../services.ts";
@@ -19,7 +20,8 @@ import {
  * restores them from. Page by page, each by itself: a contact that is changed meanwhile is as it was
  * before or after the change, one that is deleted may be missing, and one that is added is not there.
  *
- * It is a mass read of personal data: the audit log tells when it began, and how it ended.
+ * It is a mass read of personal data: the audit log tells when it began, and how it ended. It shows no
+ * contact that the caller may not read. Throws `forbidden` if these are all.
  */
 export const exportContacts = stream({
   name: "contacts.export",
@@ -29,8 +31,9 @@ export const exportContacts = stream({
   async *run({ db, actor, ownerOnly, change }, filter) {
     const { tenantId } = actor;
     const exportId = Bun.randomUUIDv7();
+    const ownedBy = reachWith("contacts:read", actor, ownerOnly);
     const { fields } = await findContactSettings(db, tenantId);
-    const json = await filterJson(db, { tenantId, ownedBy: ownerOnly }, filter);
+    const json = await filterJson(db, { tenantId, ownedBy }, filter);
     let rows = 0;
     let complete = false;
 

@@ -2,12 +2,15 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { importContacts, watchImport } from "../../../tools/testing/api/imports.ts";
 import type { Caller, World } from "../../../tools/testing/cases.ts";
 import { http1, restClient } from "../../../tools/testing/clients/rest.ts";
+import type { Session } from "../../../tools/testing/services.ts";
 import type { ContactImport } from "./schema.ts";
 
+type Uploader = Exclude<Caller, "nobody"> | Session;
+
 /** Browsers cannot stream an upload by RPC; what they have uploaded by REST, they follow by RPC. */
-export async function upload(world: World, input: JsonObject, as: Caller = "admin") {
-  if (world.client.canUpload) return world.call(importContacts, input, { as });
-  const { accessToken: token } = await world.sessionOf(as === "nobody" ? "admin" : as);
+export async function upload(world: World, input: JsonObject, by: Uploader = "admin") {
+  const { accessToken: token } = typeof by === "string" ? await world.sessionOf(by) : by;
+  if (world.client.canUpload) return world.call(importContacts, input, { token });
   return restClient("REST", world.services, () => http1).call(importContacts, input, { token });
 }
 
@@ -15,9 +18,9 @@ export async function upload(world: World, input: JsonObject, as: Caller = "admi
 export async function imported(
   world: World,
   input: JsonObject,
-  as?: Caller,
+  by?: Uploader,
 ): Promise<ContactImport> {
-  const outcome = await upload(world, input, as);
+  const outcome = await upload(world, input, by);
   if (!outcome.ok) throw new Error(JSON.stringify(outcome));
   return ended(world, outcome.value.id);
 }

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import type { Actor } from "@crm/platform/context";
 import { Failure, notFound } from "@crm/platform/errors";
 import { cutPage } from "@crm/platform/pages";
 import { z } from "zod";
@@ -10,6 +11,7 @@ import * as queries from "./queries.ts";
 import { discardRows, givenUp, receiveRows } from "./receive.ts";
 import { hasEnded, mayCancel, mayUndo } from "./rules.ts";
 import {
+  type ContactImport,
   contactImport,
   contactImportPage,
   getImportInput,
@@ -146,8 +148,9 @@ export const cancelImport = write({
 });
 
 /**
- * Begins to take back what an import did. Throws `notFound`, and `wrongState` if it has not ended, was
- * a dry run, or is undone already.
+ * Begins to take back what an import did. Throws `notFound`; `forbidden` if it is somebody else's and the caller
+ * may not delete everybody's contacts; and `wrongState` if it has not ended, was a dry run, or is undone
+ * already.
  */
 export const undoImport = write({
   name: "contacts.undoImport",
@@ -158,6 +161,7 @@ export const undoImport = write({
     const reach = { tenantId: actor.tenantId, startedBy: ownerOnly };
     const before = await queries.lockImport(db, reach, id);
     if (before === null) throw notFound("import");
+    refuseForeignUndo(actor, before);
     if (before.status === "undoing") return { output: before, audit: [] };
     if (!mayUndo(before)) {
       const what = before.dryRun ? "was a dry run and changed nothing" : `is ${before.status}`;
@@ -172,3 +176,11 @@ export const undoImport = write({
     return { output: undoing, audit: auditEntry("undoing", undoing) };
   },
 });
+
+/** One's own mistake one may take back; what others have made is deleted by who may delete it otherwise. */
+function refuseForeignUndo(actor: Actor, { createdBy }: ContactImport): void {
+  const permission = "contacts:delete";
+  if (createdBy === actor.userId || actor.permissions.get(permission) === "all") return;
+  const message = `The role ${actor.role} may not do ${permission} to all contacts, so it may only undo imports of its own.`;
+  throw new Failure("forbidden", "forbidden", message, { facts: { permission } });
+}

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { Failure } from "@crm/platform/errors";
 import type { StreamScope } from "@crm/platform/streams";
 import { findContactSettings } from "../contact-fields/queries.ts";
+import { reachWith } from "../contacts/refusals.ts";
 import { type Mapping, mapHeaders } from "../csv/headers.ts";
 import { readRecords } from "../csv/read.ts";
 import { type CsvRecord, unreadable } from "../csv/schema.ts";
@@ -31,7 +32,8 @@ export interface Received extends ImportKey {
  * Stages the rows of a file as they arrive, a batch a transaction. What does not come to its end leaves
  * nothing: neither a client that hangs up, nor a file that cannot be read.
  *
- * Throws `invalid` if the file is not CSV with headers that are fields of contacts.
+ * Throws `forbidden` before anything of it is read if the caller may do nothing of what the mode does, and
+ * `invalid` if the file is not CSV with headers that are fields of contacts.
  */
 export async function receiveRows(
   scope: Scope,
@@ -40,6 +42,9 @@ export async function receiveRows(
 ): Promise<Received> {
   const { context, actor, ownerOnly, db, change } = scope;
   const { tenantId, userId, kind } = actor;
+  const creatable = reachWith("contacts:create", actor, ownerOnly);
+  const ownedBy =
+    input.mode === "update" ? reachWith("contacts:update", actor, creatable) : creatable;
   const key = { tenantId, importId: Bun.randomUUIDv7() };
   const records = readRecords(content);
   try {
@@ -55,7 +60,7 @@ export async function receiveRows(
       requestId: context.requestId,
       // An API key is no user, so nothing can belong to it.
       ownerId: kind === "user" ? userId : null,
-      ownedBy: ownerOnly,
+      ownedBy,
     };
     let rows = 0;
     let batches = 0;

@@ -32,7 +32,13 @@ export const FILE_OPERATIONS: readonly Described[] = [
     // It has ended.
     refusals: ["import_not_running"],
   },
-  { operation: undoImport, needs: IMPORT, input: { id } },
+  {
+    operation: undoImport,
+    needs: IMPORT,
+    input: { id },
+    // It is somebody else's, and not all who may import may delete everybody's contacts.
+    refusals: ["forbidden"],
+  },
 
   { operation: exportContacts, needs: EXPORT, input: {} },
   {

@@ -3,7 +3,7 @@ import { Failure, notFound } from "@crm/platform/errors";
 import { write } from "../../services.ts";
 import { NAMELESS } from "../accept.ts";
 import * as contacts from "../queries.ts";
-import { deletableReach, goneFailure, refuseFaults, refuseForeignOwner } from "../refusals.ts";
+import { goneFailure, reachWith, refuseFaults, refuseForeignOwner } from "../refusals.ts";
 import { isNamed } from "../rules.ts";
 import type { ContactValues } from "../schema.ts";
 import { findChange } from "./queries.ts";
@@ -38,7 +38,7 @@ export const undoChange = write({
       throw new Failure("wrongState", "not_undoable", message);
     }
     if (effect !== "edited") {
-      refuseForeignOwner(contact, deletableReach(actor, ownerOnly));
+      refuseForeignOwner(contact, reachWith("contacts:delete", actor, ownerOnly));
       if (kept.deleted !== (effect === "removed")) {
         throw new Failure(
           "wrongState",

@@ -1180,8 +1180,8 @@ export const ContactService: GenService<{
   },
   /**
    * The contacts that a filter lets through, newest first, as the bytes of a CSV file that ImportContacts
-   * restores them from. What is added while it goes on is left out. Only an OK at the end says that the
-   * file is whole.
+   * restores them from. What is added while it goes on is left out, and what the caller may not read.
+   * Only an OK at the end says that the file is whole.
    *
    * @generated from rpc crm.v1.ContactService.ExportContacts
    */
@@ -1192,7 +1192,9 @@ export const ContactService: GenService<{
   },
   /**
    * Takes a file of contacts (CSV) in. What does not come to its end leaves nothing. INVALID_ARGUMENT
-   * if it cannot be read, RESOURCE_EXHAUSTED if it is too large. It is worked through afterwards.
+   * if it cannot be read, RESOURCE_EXHAUSTED if it is too large. It is worked through afterwards, and
+   * does to no contact what the caller may not: contacts:create is needed, and contacts:update for the
+   * mode "update".
    *
    * @generated from rpc crm.v1.ContactService.ImportContacts
    */
@@ -1255,6 +1257,7 @@ export const ContactService: GenService<{
   /**
    * Takes back what an import did: contacts that it made are deleted, those that it changed get their
    * former values; those that somebody changed since are kept. FAILED_PRECONDITION unless it has ended.
+   * PERMISSION_DENIED if it is somebody else's, unless contacts:delete is for all contacts.
    *
    * @generated from rpc crm.v1.ContactService.UndoImport
    */
