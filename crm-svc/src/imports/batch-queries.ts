@@ -66,6 +66,7 @@ export async function matchRows(db: Db, rows: readonly Row[]): Promise<Match[]> 
     phone_key: string | null;
     name_key: string;
     contact_id: string | null;
+    merged: boolean;
   }>`select * from crm.match_import_rows(${JSON.stringify(given)}::jsonb)`.execute(db);
   return found
     .toSorted((one, other) => one.place - other.place)
@@ -73,6 +74,7 @@ export async function matchRows(db: Db, rows: readonly Row[]): Promise<Match[]> 
       phoneKey: row.phone_key,
       nameKey: row.name_key,
       contactId: row.contact_id,
+      merged: row.merged,
     }));
 }
 

@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
 import { withClient } from "../../../tools/local/database.ts";
-import { getContact, listContacts, updateContact } from "../../../tools/testing/api/contacts.ts";
+import {
+  createContact,
+  deleteContact,
+  getContact,
+  listContacts,
+  updateContact,
+} from "../../../tools/testing/api/contacts.ts";
+import { exportContacts } from "../../../tools/testing/api/exports.ts";
 import {
   cancelImport,
   getImport,
@@ -10,6 +17,7 @@ import {
   undoImport,
   watchImport,
 } from "../../../tools/testing/api/imports.ts";
+import { mergeContacts } from "../../../tools/testing/api/merges.ts";
 import {
   type Case,
   describeForEveryClient,
@@ -234,6 +242,32 @@ await describeForEveryClient(services, (world) => {
 
     const again = await world.call(undoImport, { id: done.id });
     expectRefusal(world, again, { kind: "wrongState", code: "import_not_undoable" });
+  });
+
+  test("an export from before a merge brings nobody back, and changes nothing", async () => {
+    const company = "Merged Ltd";
+    const [first, second, third] = await Promise.all(
+      ["One", "Two", "Three"].map((lastName) =>
+        world.get(createContact, {
+          contact: { lastName, company, email: `${lastName}@merged.example`, title: lastName },
+          allowDuplicate: true,
+        }),
+      ),
+    );
+    const file = await world.get(exportContacts, { filter: { company } });
+    await world.get(mergeContacts, { id: second?.id ?? "", sourceIds: [first?.id ?? ""] });
+    await world.get(mergeContacts, { id: third?.id ?? "", sourceIds: [second?.id ?? ""] });
+    const merged = await world.get(getContact, { id: third?.id ?? "" });
+    for (const mode of ["skip", "update"]) {
+      const rows = { created: 0, updated: 0, skipped: 3, failed: 0 };
+      expect(await imported(world, { file, mode, dryRun: true })).toMatchObject(rows);
+      expect(await imported(world, { file, mode })).toMatchObject(rows);
+    }
+    const { items } = await world.get(listContacts, { company });
+    expect(items).toEqual([merged]);
+
+    await world.get(deleteContact, { id: merged.id });
+    expect(await imported(world, { file })).toMatchObject({ created: 3, skipped: 0 });
   });
 
   test("an import that has ended cannot be cancelled", async () => {

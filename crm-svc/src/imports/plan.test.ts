@@ -69,3 +69,60 @@ test.each([
     }
   });
 });
+
+test.each([
+  ["of a tenant that is known to the planner", tenants.known],
+  ["of a new one that its statistics have not heard of", tenants.unknown],
+])("an id is looked up once, and once more for each merge since, %s", async (_, tenantId) => {
+  const ids = await mergedInTurn(tenantId);
+  const rows = ids.map((id, place) => ({ place, id, email: "person7@x.example" }));
+  await withClient(database.appUrl, async (app) => {
+    await app.query("begin");
+    await app.query("select set_config('app.tenant_id', $1, true)", [tenantId]);
+    const read = async () => {
+      const { rows: counts } = await app.query<{ index: string; count: number }>(
+        `select indexrelid::regclass::text as index,
+           pg_stat_get_xact_numscans(indexrelid)::integer as count
+         from pg_index where indrelid = 'crm.contacts'::regclass`,
+      );
+      return Object.fromEntries(counts.map(({ index, count }) => [index, count]));
+    };
+    const before = await read();
+    const { rows: matches } = await app.query(
+      "select contact_id, merged from crm.match_import_rows($1) order by place",
+      [JSON.stringify(rows)],
+    );
+    const [last] = ids;
+    expect(matches).toEqual([
+      { contact_id: last, merged: false },
+      { contact_id: last, merged: true },
+      { contact_id: last, merged: true },
+    ]);
+    const after = await read();
+    const scans = Object.keys(after).map((name) => [
+      name,
+      (after[name] ?? 0) - (before[name] ?? 0),
+    ]);
+    expect(scans.filter(([, count]) => count !== 0)).toEqual([["crm.contacts_pkey", 1 + 2 + 3]]);
+    await app.query("commit");
+  });
+});
+
+/** Three contacts: the first one is there, the second was merged into it, and the third into the second. */
+async function mergedInTurn(tenantId: string): Promise<string[]> {
+  return withClient(database.ownerUrl, async (owner) => {
+    const { rows } = await owner.query<{ id: string }>(
+      "select contact_id as id from crm.contacts where tenant_id = $1 and email ~ '^person[123]@'",
+      [tenantId],
+    );
+    const ids = rows.map(({ id }) => id);
+    for (const [at, into] of ids.slice(0, -1).entries()) {
+      await owner.query(
+        `update crm.contacts set deleted_at = now(), merged_into = $3
+         where tenant_id = $1 and contact_id = $2`,
+        [tenantId, ids[at + 1], into],
+      );
+    }
+    return ids;
+  });
+}

@@ -14,6 +14,8 @@ export interface Match {
   readonly nameKey: string;
   /** The contact that it stands for, if that is there. */
   readonly contactId: string | null;
+  /** That contact answers in place of the one that was exported: the row is from before the merge. */
+  readonly merged: boolean;
 }
 
 export interface NewContact {
@@ -140,6 +142,11 @@ export function plan(rows: readonly Row[], matches: readonly Match[], context: P
     const [key] = keys;
     if (mode === "create") {
       create(row, []);
+      continue;
+    }
+    if (match.merged) {
+      // Its values have had their say in the merge.
+      skip(row);
       continue;
     }
     const contact = match.contactId === null ? undefined : existing.get(match.contactId);

@@ -6,7 +6,9 @@ import { contactColumn, givenMapping } from "../csv/schema.ts";
 
 /**
  * What to do with a row whose contact is there already: leave the contact as it is, give it the row's
- * values (blank cells change nothing), or make another one.
+ * values (blank cells change nothing), or make another one. A contact of an export that has been merged
+ * since is there, as the one that answers in its place; no mode but the last does anything with its row, which
+ * is older than the merge.
  */
 export const importMode = z.enum(["skip", "update", "create"]);
 export type ImportMode = z.output<typeof importMode>;

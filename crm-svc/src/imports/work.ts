@@ -98,7 +98,7 @@ async function apply(db: Kysely<DB>, work: Work, rows: readonly Row[]) {
         ? await queries.lockContacts(
             db,
             tenantId,
-            matches.flatMap(({ contactId }) => contactId ?? []),
+            matches.flatMap(({ contactId, merged }) => (merged ? [] : (contactId ?? []))),
           )
         : new Map(),
     knownKeys: dryRun
@@ -159,7 +159,7 @@ function lookedForBy({ values: { email, phone, company, lastName } }: Row): Held
   return phone === null ? { ...nothing, company, lastName } : { ...nothing, phone };
 }
 
-const NO_MATCH = { phoneKey: null, nameKey: "", contactId: null };
+const NO_MATCH = { phoneKey: null, nameKey: "", contactId: null, merged: false };
 
 async function ownersOf(
   db: Kysely<DB>,

@@ -60,7 +60,9 @@ export const ImportContactsRequestSchema: GenMessage<ImportContactsRequest> = /*
 export type ImportParameters = Message<"crm.v1.ImportParameters"> & {
   /**
    * What to do with rows whose contact is there already: "skip" (the default) leaves the contact as it
-   * is, "update" gives it the row's values (blank cells change nothing), "create" makes another one.
+   * is, "update" gives it the row's values (blank cells change nothing), "create" makes another one. The
+   * row of an exported contact that has been merged since is older than the merge: both "skip" and
+   * "update" leave it out.
    *
    * @generated from field: string mode = 1;
    */
