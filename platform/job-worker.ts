@@ -186,7 +186,7 @@ function tasksOf<Services, Tables>(
       try {
         // It may have been fetched just before.
         signal.throwIfAborted();
-        await run(context, tenantId, input);
+        await run(context, tenantId, input, id);
         const ms = ended("done");
         log.debug({ event: "job_done", ...facts, ms });
       } catch (error) {

@@ -50,6 +50,24 @@ export const hang = job({
   },
 });
 
+/** Goes on until it is replaced, which it leaves word of. One that comes after another is done at once. */
+export const relay = job({
+  name: "test.relay",
+  input,
+  async run({ context, db, change, replaced }, { id, text }) {
+    const leave = (action: string) =>
+      change(async () => ({ output: undefined, audit: entry(id, action) }));
+    const before = await db.selectFrom("crm.audit_log").where("entity_id", "=", id).execute();
+    await leave(text);
+    if (before.length > 0) return;
+    while (!(await replaced())) {
+      context.signal.throwIfAborted();
+      await Bun.sleep(10);
+    }
+    await leave(`${text} was replaced`);
+  },
+});
+
 export const fail = job({
   name: "test.fail",
   input,

@@ -7,7 +7,7 @@ import { testDatabase } from "../tools/testing/database.ts";
 import { eventually } from "../tools/testing/eventually.ts";
 import { type JobWorker, startJobWorker } from "./job-worker.ts";
 import * as fixtures from "./jobs.fixtures.ts";
-import { actions, fail, hang, note, scheduled, testServices } from "./jobs.fixtures.ts";
+import { actions, fail, hang, note, relay, scheduled, testServices } from "./jobs.fixtures.ts";
 import { addJob, addScheduledJob, type JobOptions } from "./jobs.ts";
 import { openLog } from "./log.ts";
 import { openMetrics } from "./metrics.ts";
@@ -50,7 +50,7 @@ function worker(): JobWorker {
     database,
     services: testServices(database, metrics),
     metrics,
-    jobs: [note, hang, fail, scheduled],
+    jobs: [note, hang, relay, fail, scheduled],
     atOnce: 2,
     log: openLog("jobs", "debug", { write: (line) => void log.push(line) }),
   });
@@ -143,6 +143,40 @@ test("of jobs with one key the last waits alone, and each tenant has its own", a
   expect(await actions(database, ours, id)).toEqual(["second"]);
   expect(await actions(database, theirs, id)).toEqual(["theirs"]);
 });
+
+test("a job that is replaced while it runs is told so", async () => {
+  const tenantId = await newTenant();
+  const id = Bun.randomUUIDv7();
+  worker();
+  await add(tenantId, relay, { id, text: "first" }, { key: "k" });
+  await left(tenantId, id, "first");
+  await add(tenantId, relay, { id, text: "other" }, { key: "another" });
+  await left(tenantId, id, "other");
+  expect(await actions(database, tenantId, id)).toEqual(["first", "other"]);
+  await add(tenantId, relay, { id, text: "second" }, { key: "k" });
+  await left(tenantId, id, "first was replaced");
+  await left(tenantId, id, "second");
+  await nothingQueued();
+});
+
+test("a job that is replaced while it runs is no longer in the queue, if it dies", async () => {
+  const tenantId = await newTenant();
+  const id = Bun.randomUUIDv7();
+  const child = childWorker();
+  await add(tenantId, hang, { id, text: "first" }, { key: "k" });
+  await left(tenantId, id, "started");
+  await add(tenantId, hang, { id, text: "second" }, { key: "k" });
+  await left(tenantId, id, "second");
+  await nothingQueued();
+  child.kill("SIGKILL");
+  await child.exited;
+  worker();
+  const later = Bun.randomUUIDv7();
+  await add(tenantId, note, { id: later, text: "later" });
+  await left(tenantId, later, "later");
+  await nothingQueued();
+  expect(await actions(database, tenantId, id)).toEqual(["started", "second"]);
+}, 30_000);
 
 test("a job waits for its time", async () => {
   const tenantId = await newTenant();

@@ -13,7 +13,13 @@ export interface Job<Services, Input> {
   readonly name: string;
   readonly input: z.ZodType<unknown, Input>;
   readonly schedule: Schedule<Services> | undefined;
-  run(context: RequestContext<Services>, tenantId: string, input: unknown): Promise<void>;
+  /** `jobId` is what the queue calls this job. */
+  run(
+    context: RequestContext<Services>,
+    tenantId: string,
+    input: unknown,
+    jobId: string,
+  ): Promise<void>;
 }
 
 /** A job as the worker knows it, whatever its input is. */
@@ -51,6 +57,11 @@ export interface JobScope<Services, Tables> {
     run: (db: Kysely<Tables>) => Promise<JobChange<Output>>,
     requestId?: string,
   ): Promise<Output>;
+  /**
+   * Whether another one was added under this one's key since it began. That one does all that is left to be
+   * done, so this one need not go on.
+   */
+  replaced(): Promise<boolean>;
 }
 
 /** The way to define a job of a service whose audit log is in `schema`. */
@@ -67,19 +78,25 @@ export function jobs<Tables, Services extends ChangeServices<Tables>>(schema: st
       // What zod gives in for the type that it was given.
       input: input as z.ZodType<unknown, z.input<Input>>,
       schedule,
-      run(context, tenantId, raw) {
+      run(context, tenantId, raw, jobId) {
         const { deadline, services } = context;
+        const db = services.database.reader({ tenantId, deadline });
         const scope: JobScope<Services, Tables> = {
           context,
           tenantId,
-          db: services.database.reader({ tenantId, deadline }),
+          db,
           change: (change, requestId = context.requestId) =>
             changeTenant<Tables, Awaited<ReturnType<typeof change>>["output"]>(
               schema,
               { ...context, requestId },
               tenantId,
-              async (db) => ({ actorId: null, ...(await change(db)) }),
+              async (tx) => ({ actorId: null, ...(await change(tx)) }),
             ),
+          async replaced() {
+            const { rows } = await sql`
+              select from graphile_worker._private_jobs where id = ${jobId}::bigint`.execute(db);
+            return rows.length === 0;
+          },
         };
         return definition.run(scope, input.parse(raw));
       },
@@ -91,7 +108,8 @@ export interface JobOptions {
   /**
    * Of the tenant's jobs of this name, at most one waits with this key: adding it again replaces the
    * one that waits, input and time. One that is running already is not waited for, since it may not
-   * see the change that this one is for.
+   * see the change that this one is for; it is no longer in the queue then, so it is not tried again, and it
+   * is told by `replaced`.
    */
   readonly key?: string;
   /** Not before this; at once without it. */
@@ -112,6 +130,10 @@ export async function addJob<Tables, Input>(
   { key, runAt }: JobOptions = {},
 ): Promise<void> {
   job.input.parse(input);
+  // graphile-worker would keep the one that runs as one that has failed for good, were it to die.
+  await sql`
+    delete from graphile_worker._private_jobs
+    where key = ${keyOf(job.name, key ?? null)} and locked_at is not null`.execute(scope.db);
   const payload = { requestId: scope.context.requestId, input };
   await sql`
     select from graphile_worker.add_job(

@@ -20,7 +20,10 @@ type Scope = JobScope<CrmServices, DB>;
 /** Then it is another tenant's turn. */
 const SLICE_MS = 3_000;
 const PREVIEW_ROWS = 20;
-/** Of a tenant, one job at a time works through its imports, in their order. */
+/**
+ * Of a tenant, one job at a time works through its imports, in their order: one that is replaced ends. Until it
+ * looks whether it is, after its slice at the latest, there are two, which take the batches from each other.
+ */
 const KEY = { key: "next" };
 
 /**
@@ -32,7 +35,13 @@ export const importJob = job({
   input: z.strictObject({}),
   async run(scope) {
     const until = performance.now() + SLICE_MS;
-    while (performance.now() < until) {
+    while (!(await scope.replaced())) {
+      if (performance.now() >= until) {
+        return scope.change(async (db) => {
+          await goOn({ db, context: scope.context });
+          return { output: undefined, audit: [] };
+        });
+      }
       const next = await queries.findUnfinished(scope.db, scope.tenantId);
       if (next === null) return;
       try {
@@ -43,10 +52,6 @@ export const importJob = job({
         await giveUp(scope, next, error);
       }
     }
-    await scope.change(async (db) => {
-      await goOn({ db, context: scope.context });
-      return { output: undefined, audit: [] };
-    });
   },
 });
 
