@@ -17,8 +17,10 @@ export function maskedPatch(
     if (deeper.length > 0) patch[path] = null;
     else if (part === undefined) patch[field] = fields[field] ?? null;
     else {
-      const inner = objectOf(fields[field])[part] ?? null;
-      patch[field] = { ...objectOf(patch[field]), [part]: inner };
+      // The same object for all parts: to copy it for each of thirty thousand took a minute.
+      const parts = objectOf(patch[field]);
+      parts[part] = objectOf(fields[field])[part] ?? null;
+      patch[field] = parts;
     }
   }
   return patch;
