@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Code } from "@connectrpc/connect";
-import { asFailure, FAILURES, invalid } from "./errors.ts";
+import { asFailure, FAILURES, invalid, MAX_FAULTS } from "./errors.ts";
 
 test("each failure is what the contract's table says", () => {
   const table = Object.values(FAILURES).map(({ status, rpc }) => `${status} ${Code[rpc]}`);
@@ -39,4 +39,18 @@ test("a fault of no field in particular is told without a colon", () => {
     { path: "email", code: "required", message: "is required" },
   ];
   expect(invalid(fields).message).toBe("a name is needed; email: is required");
+});
+
+test("more faults than help anybody are not told, nor paths and messages without an end", () => {
+  const long = "😀".repeat(1_000);
+  const fault = { path: `a${long}`, code: "unknown_field", message: long };
+  const { fields, message } = invalid(Array.from({ length: 100_000 }, () => fault));
+  expect(fields).toHaveLength(MAX_FAULTS);
+  const [first] = fields;
+  expect(first?.path).toMatch(/^a.{1,200}…$/u);
+  expect(first?.message.length).toBeLessThanOrEqual(300);
+  expect(message.isWellFormed()).toBe(true);
+  expect(message.length).toBeLessThanOrEqual(2_000);
+  // REST makes it anew in its own terms.
+  expect(invalid(fields).fields).toEqual(fields);
 });

@@ -106,11 +106,33 @@ export function malformed(code: string, message: string, fields: FieldFault[] = 
   return new Failure("malformed", code, message, { fields });
 }
 
-export function invalid(fields: readonly FieldFault[], message?: string, cause?: unknown): Failure {
+/** More faults than these help nobody, and a body full of unknown fields would come back enlarged. */
+export const MAX_FAULTS = 50;
+const MAX_PATH = 200;
+/** Enough for what is wrong; what there is instead may be a long list. */
+const MAX_MESSAGE = 300;
+/** Of all together, which gRPC sends in a trailer; each is told by itself, too. */
+const MAX_LIST = 2_000;
+
+/**
+ * Fields that are not acceptable: the first 50 are told, and paths and messages cut where they get long.
+ * `message` is told instead of theirs.
+ */
+export function invalid(faults: readonly FieldFault[], message?: string, cause?: unknown): Failure {
+  const fields = faults.slice(0, MAX_FAULTS).map((fault) => ({
+    ...fault,
+    path: shortened(fault.path, MAX_PATH),
+    message: shortened(fault.message, MAX_MESSAGE),
+  }));
   const list = fields
     .map((field) => (field.path === "" ? field.message : `${field.path}: ${field.message}`))
     .join("; ");
-  return new Failure("invalid", "invalid_fields", message ?? list, { fields, cause });
+  const told = message ?? shortened(list, MAX_LIST);
+  return new Failure("invalid", "invalid_fields", told, { fields, cause });
+}
+
+function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
 }
 
 /** A limit was reached; a retry makes sense after that many seconds. */

@@ -3,23 +3,20 @@ import { type FieldFault, invalid } from "./errors.ts";
 
 /** Deeper input than this is nobody's contact; it would only cost stack. */
 const MAX_DEPTH = 32;
-/** More faults than these help nobody, and a body full of unknown fields would come back enlarged. */
-const MAX_FAULTS = 50;
-const MAX_PATH = 200;
 
 /**
- * Checks an operation's input against its schema. Throws `invalid` with the fields (the first 50) that
- * are not acceptable: wrong type, out of bounds, unknown, or text that PostgreSQL cannot keep.
+ * Checks an operation's input against its schema. Throws `invalid` with the fields that are not
+ * acceptable: wrong type, out of bounds, unknown, or text that PostgreSQL cannot keep.
  */
 export function parseInput<Schema extends z.ZodType>(
   schema: Schema,
   raw: unknown,
 ): z.output<Schema> {
   const unstorable = unstorableText(raw);
-  if (unstorable.length > 0) throw invalid(unstorable.slice(0, MAX_FAULTS));
+  if (unstorable.length > 0) throw invalid(unstorable);
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
-  throw invalid(parsed.error.issues.flatMap((issue) => faults(issue, raw)).slice(0, MAX_FAULTS));
+  throw invalid(parsed.error.issues.flatMap((issue) => faults(issue, raw)));
 }
 
 function faults(issue: z.core.$ZodIssue, raw: unknown): FieldFault[] {
@@ -62,13 +59,12 @@ function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** `["address", "city"]` is `address.city`, `["tags", 2]` is `tags[2]`; cut off where it gets long. */
+/** `["address", "city"]` is `address.city`, `["tags", 2]` is `tags[2]`. */
 function pathText(path: readonly PropertyKey[]): string {
-  const whole = path.reduce<string>((text, key) => {
+  return path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`;
     return text === "" ? String(key) : `${text}.${String(key)}`;
   }, "");
-  return whole.length <= MAX_PATH ? whole : `${whole.slice(0, MAX_PATH).toWellFormed()}…`;
 }
 
 /**

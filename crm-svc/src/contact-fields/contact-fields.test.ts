@@ -191,6 +191,26 @@ await describeForEveryClient(services, (world) => {
     expect(cleared.custom).toEqual({});
   });
 
+  test("of thirty thousand unknown ones a few are told, not each with all that there are", async () => {
+    await set(
+      ...Array.from({ length: 100 }, (_, at) => ({
+        name: `field${at}`.padEnd(50, "x"),
+        type: "text",
+      })),
+    );
+    const unknown = Array.from({ length: 30_000 }, (_, at) => [at.toString(36), 0]);
+    const contact = { firstName: "Bad", custom: Object.fromEntries(unknown) };
+    const { id } = await add({});
+    for (const refused of [
+      await world.call(createContact, { contact }),
+      await world.call(updateContact, { id, contact }),
+    ]) {
+      expectRefusal(world, refused, { kind: "invalid", code: "invalid_fields" });
+      expect(refused).toMatchObject({ fields: { length: 50 } });
+      expect(JSON.stringify(refused).length).toBeLessThan(10_000);
+    }
+  });
+
   test("what is required must be there when a contact is added, or its fields changed", async () => {
     await set({ name: "size", type: "number" });
     const { id } = await add({});

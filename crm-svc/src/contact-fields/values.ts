@@ -1,4 +1,4 @@
-import type { FieldFault } from "@crm/platform/errors";
+import { type FieldFault, MAX_FAULTS } from "@crm/platform/errors";
 import { type ContactField, type CustomValue, MAX_TEXT } from "./schema.ts";
 
 /** Values of a tenant's own fields, by their names. */
@@ -10,6 +10,7 @@ export type CustomValues = Readonly<Record<string, unknown>>;
  * stay as they are until they are removed, or replaced by what the field takes now.
  *
  * Faults are of `custom.<name>`: unknown, not of its field's type, or required and missing afterwards.
+ * If there are any, `values` are of no use: what comes after as many as are told is not looked at.
  */
 export function patchCustom(
   fields: readonly ContactField[],
@@ -20,6 +21,8 @@ export function patchCustom(
   const values = new Map(Object.entries(current));
   const faults: FieldFault[] = [];
   for (const [name, value] of Object.entries(patch)) {
+    // Each names all fields that there are: of a body full of unknown ones that is gigabytes.
+    if (faults.length === MAX_FAULTS) break;
     if (value === null) values.delete(name);
     else if (JSON.stringify(value) !== JSON.stringify(values.get(name))) {
       const checked = customValue(fields, name, value);

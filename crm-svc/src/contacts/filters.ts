@@ -1,4 +1,4 @@
-import { type FieldFault, invalid } from "@crm/platform/errors";
+import { type FieldFault, invalid, MAX_FAULTS } from "@crm/platform/errors";
 import { email, flag, moment, text, uuid } from "@crm/platform/input";
 import { pageInput } from "@crm/platform/pages";
 import type { Kysely } from "kysely";
@@ -99,6 +99,7 @@ function customFilter({ fields }: ContactSettings, given: Readonly<Record<string
   const found: [string, unknown][] = [];
   const faults: FieldFault[] = [];
   for (const [name, typed] of Object.entries(given)) {
+    if (faults.length === MAX_FAULTS) break;
     const field = fields.find((each) => each.name === name);
     const value = field === undefined ? typed : valueOfText(field, typed);
     const checked = customValue(fields, name, value);

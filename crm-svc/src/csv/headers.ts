@@ -122,15 +122,18 @@ function refuseUnknown(
     ...contactColumn.options,
     ...customFields.map(({ name }) => `custom.${name}`),
   ];
+  const unknown = {
+    code: "unknown_header",
+    message: `is not a header of this file, which has ${listed(headers)}`,
+  };
+  const wrong = {
+    code: "invalid_value",
+    message: `must be null or one of ${targets.join(", ")}`,
+  };
   const faults = Object.entries(given).flatMap(([header, target]) => {
     const path = `mapping.${header}`;
-    if (!headers.includes(header)) {
-      const message = `is not a header of this file, which has ${listed(headers)}`;
-      return [{ path, code: "unknown_header", message }];
-    }
-    if (target === null || targets.includes(target)) return [];
-    const message = `must be null or one of ${targets.join(", ")}`;
-    return [{ path, code: "invalid_value", message }];
+    if (!headers.includes(header)) return [{ path, ...unknown }];
+    return target === null || targets.includes(target) ? [] : [{ path, ...wrong }];
   });
   if (faults.length > 0) throw invalid(faults);
 }
