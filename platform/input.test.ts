@@ -1,7 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { Failure } from "./errors.ts";
-import { email, expectedVersion, flag, id, parseInput, text, wholeNumber } from "./input.ts";
+import {
+  email,
+  expectedVersion,
+  flag,
+  id,
+  moment,
+  parseInput,
+  text,
+  wholeNumber,
+} from "./input.ts";
 
 const schema = z.strictObject({
   name: text(5),
@@ -118,6 +127,29 @@ describe("building blocks", () => {
       false,
     ]);
     for (const wrong of ["", "1", "yes", 1, null]) expect(accepts(flag, wrong)).toBe(false);
+  });
+
+  test("times are of the years that their form has, whatever their offset", () => {
+    for (const written of [
+      "0001-01-01T00:00:00Z",
+      "0001-01-01T05:00:00+05:00",
+      "9999-12-31T23:59:59.999Z",
+      "9999-12-31T22:59:59-01:00",
+    ]) {
+      expect(moment.parse(written).toISOString()).toMatch(/^(0001|9999)-/);
+    }
+    for (const written of [
+      "0000-01-01T00:00:00Z",
+      "0000-12-31T23:59:59.999Z",
+      "0001-01-01T00:00:00+05:00",
+      "9999-12-31T23:59:59-01:00",
+    ]) {
+      // Narrower spans say nothing besides.
+      const narrower = moment.refine(() => false, "is too early");
+      expect(narrower.safeParse(written).error?.issues).toMatchObject([
+        { params: { code: "out_of_range" } },
+      ]);
+    }
   });
 
   test("ids are UUIDs, versions are positive", () => {

@@ -115,10 +115,22 @@ export const email = text(254).toLowerCase().pipe(z.email("must be an e-mail add
 /** RFC 3339 in UTC with milliseconds. */
 export const timestamp = z.iso.datetime({ precision: 3 });
 
-/** A point in time as clients write it: RFC 3339 with any offset; kept to the millisecond. */
+const EARLIEST = Date.parse("0001-01-01T00:00:00Z");
+const LATEST = Date.parse("9999-12-31T23:59:59.999Z");
+
+/**
+ * A point in time as clients write it: RFC 3339 with any offset; kept to the millisecond. In UTC it is of
+ * the years 0001 to 9999: outside of them ISO 8601 has other forms, which PostgreSQL does not read.
+ */
 export const moment = z.iso
   .datetime({ offset: true, message: "must be a time of RFC 3339, such as 2026-01-31T09:00:00Z" })
-  .transform((written) => new Date(written));
+  .transform((written) => new Date(written))
+  .refine((at) => at.getTime() >= EARLIEST && at.getTime() <= LATEST, {
+    message: "must be, in UTC, of the years 0001 to 9999",
+    params: { code: "out_of_range" },
+    // Else whoever has a narrower span would say so, too.
+    abort: true,
+  });
 
 /** A whole number that comes as a number, or in decimal digits from a query string. */
 export function wholeNumber(least: number, most: number) {

@@ -62,6 +62,7 @@ const FILTERS: readonly (readonly [filter: JsonObject, ...found: Name[]])[] = [
   [{ createdFrom: "2100-01-01T00:00:00Z" }],
   [{ createdFrom: "2020-01-01T00:00:00Z", createdTo: "2100-01-01T00:00:00Z" }, ...ALL],
   [{ updatedTo: "2020-01-01T00:00:00Z" }],
+  [{ createdFrom: "0001-01-01T00:00:00Z", createdTo: "9999-12-31T23:59:59.999Z" }, ...ALL],
   [{ source: "%" }],
   [{ company: "'; drop table crm.contacts; --" }],
   [{ tag: ['x", "y', "{a}"] }],
@@ -95,6 +96,9 @@ const BAD_FILTERS: readonly (readonly [filter: JsonObject, ...faults: string[]])
 /** What no message can say. */
 const BAD_QUERIES: typeof BAD_FILTERS = [
   [{ createdFrom: "yesterday" }, "createdFrom invalid_format"],
+  [{ createdFrom: "0000-01-01T00:00:00Z" }, "createdFrom out_of_range"],
+  [{ updatedFrom: "0001-01-01T00:00:00+05:00" }, "updatedFrom out_of_range"],
+  [{ createdTo: "9999-12-31T23:59:59-01:00" }, "createdTo out_of_range"],
   [{ custom: "vip" }, "custom invalid_type"],
   [{ source: ["a", "b"] }, "source invalid_type"],
   [{ deleted: "maybe" }, "deleted invalid_type"],
