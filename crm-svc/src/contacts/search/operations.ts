@@ -8,7 +8,7 @@ import { searchInStages } from "./stages.ts";
 import { scoreOf } from "./tiers.rules.ts";
 import { directFits, takeApart } from "./typed.rules.ts";
 
-const searchPosition = z.tuple([z.number(), z.uuid()]);
+const searchPosition = z.tuple([z.number(), z.number(), z.number(), z.uuid()]);
 
 /**
  * The contacts that have all the words of a query, best first: a whole word before its beginning, that
@@ -25,14 +25,22 @@ export const searchContacts = read({
     const { cursors, measures } = context.services;
     const typed = takeApart(q);
     const filter = await filterJson(db, { tenantId, ownedBy: ownerOnly }, given);
-    const list = ["contacts.search", tenantId, typed, filter];
+    // The length, since versions that run beside this one, or ran before, have other positions.
+    const list = ["contacts.search", searchPosition.def.items.length, tenantId, typed, filter];
     const position = cursors.open(list, cursor, searchPosition);
-    const after = position && { rank: position[0], id: position[1] };
+    const after = position && {
+      best: position[0],
+      from: position[1],
+      rank: position[2],
+      id: position[3],
+    };
     const request = { tenantId, typed, filter, most: limit + 1, after };
     const measured = measures.searches.startTimer({ kind: searchKind(typed) });
-    const { found, phones, reached } = await searchInStages(db, request);
+    const { found, best, phones, reached } = await searchInStages(db, request);
     measured({ stage: reached });
-    const page = cutPage(found, limit, (last) => cursors.seal(list, [last.rank, last.contact.id]));
+    const page = cutPage(found, limit, ({ from, rank, contact: { id } }) =>
+      cursors.seal(list, [best ?? rank, from, rank, id]),
+    );
     return {
       ...page,
       items: page.items.map(({ contact, rank, matched }) => ({

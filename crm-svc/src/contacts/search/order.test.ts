@@ -44,8 +44,16 @@ const HOW: Readonly<Record<string, ContactHit["matched"]>> = {
   "fuzzy name": [{ field: "lastName", how: "fuzzy" }],
 };
 
+/** An e-mail address; its words, whole; and one of them begun. */
+const DIRECT: typeof CONTACTS = [
+  { source: "begun", title: "Salesman", email: "c@acme.example" },
+  { source: "words", title: "Sales", email: "b@acme.example" },
+  { source: "address", email: "sales@acme.example" },
+];
+
 async function addAll({ get }: World): Promise<void> {
-  for (const contact of CONTACTS) await get(createContact, { contact, allowDuplicate: true });
+  for (const contact of [...CONTACTS, ...DIRECT])
+    await get(createContact, { contact, allowDuplicate: true });
 }
 
 const services = await startServices();
@@ -78,18 +86,26 @@ await describeForEveryClient(services, (world) => {
     ]);
   });
 
-  test("pages of any size go through all of it, each once and in the same order", async () => {
+  async function allPages(q: string, limit: number): Promise<(string | null)[]> {
     await added;
-    for (const limit of [1, 2, 5, 11, 12]) {
-      const sources: (string | null)[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: { items: { source: string | null }[]; nextCursor: string | null } =
-          await world.get(searchContacts, { q: "marlin", limit, ...(cursor && { cursor }) });
-        sources.push(...page.items.map(({ source }) => source));
-        cursor = page.nextCursor;
-      } while (cursor !== null);
-      expect(sources).toEqual(ORDER);
+    const sources: (string | null)[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: { items: { source: string | null }[]; nextCursor: string | null } =
+        await world.get(searchContacts, { q, limit, ...(cursor && { cursor }) });
+      sources.push(...page.items.map(({ source }) => source));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    return sources;
+  }
+
+  test("pages of any size go through all of it, each once and in the same order", async () => {
+    for (const limit of [1, 2, 5, 11, 12]) expect(await allPages("marlin", limit)).toEqual(ORDER);
+  });
+
+  test("behind an address that there is, pages of any size end with what has its words", async () => {
+    for (const limit of [1, 2, 25]) {
+      expect(await allPages("sales@acme.example", limit)).toEqual(["address", "words"]);
     }
   });
 

@@ -24,16 +24,27 @@ export async function findSpellings(db: Db, words: readonly string[]): Promise<S
   return rows;
 }
 
-/** A contact that was found, and how good it is: its tier's rank. */
+/**
+ * A contact that was found, and how good it is: its tier's rank. Where it takes long to tell tiers apart,
+ * those of the ranks from `from` on count as one.
+ */
 export interface Found {
   readonly contact: Contact;
+  readonly from: number;
   readonly rank: number;
   readonly matched: ContactHit["matched"];
 }
 
+/** The last of a page. The next one goes on behind it, and takes the same tiers for one. */
+export interface Last {
+  readonly from: number;
+  readonly rank: number;
+  readonly id: string;
+}
+
 /**
  * The best of those that fit the filter (filterJson's) and are not found by the query `beneath`, at most
- * `most`; `after` is the last of the page before.
+ * `most`, `after` the page before.
  */
 export async function searchContacts(
   db: Db,
@@ -51,18 +62,20 @@ export async function searchContacts(
     readonly beneath: string | null;
     readonly fits: Readonly<Record<How, string>>;
     readonly most: number;
-    readonly after: { readonly rank: number; readonly id: string } | undefined;
+    readonly after: Last | undefined;
   },
 ): Promise<Found[]> {
-  // A page continues after its last contact in the same tier, or, should that be gone, with the next.
-  const at = after === undefined ? -1 : search.tiers.findIndex(({ rank }) => rank >= after.rank);
-  if (after !== undefined && at === -1) return [];
-  const same = after !== undefined && search.tiers[at]?.rank === after.rank;
-  const found = sql<{ contact_id: string; tier: number }>`
+  const { from = 0, rank: upto = -1, id = null } = after ?? {};
+  // A page continues after its last contact in the same tiers, or, should those be gone, with the next.
+  const first = search.tiers.findIndex(({ rank }) => rank >= from);
+  if (first === -1) return [];
+  const last = search.tiers.findLastIndex(({ rank }) => rank <= upto);
+  const same = last >= first;
+  const found = sql<{ contact_id: string; first_tier: number; tier: number }>`
     crm.search_contacts(${filter}::jsonb, ${search.wanted}::tsquery,
       ${[...search.terms]}::text[]::tsquery[],
       ${search.tiers.map(({ query }) => query)}::text[]::tsquery[], ${beneath}::tsquery,
-      ${after === undefined ? null : at + 1}::integer, ${same ? after.id : null}::uuid,
+      ${first + 1}::integer, ${(same ? last : first) + 1}::integer, ${same ? id : null}::uuid,
       ${most}::integer)`;
   const rows = await db
     .with(
@@ -82,7 +95,7 @@ export async function searchContacts(
       (join) => join.onTrue(),
     )
     .select(joinedColumns)
-    .select("found.tier")
+    .select(["found.first_tier", "found.tier"])
     .select((eb) =>
       jsonArrayFrom(
         eb
@@ -95,9 +108,11 @@ export async function searchContacts(
     .orderBy("found.tier")
     .orderBy("found.contact_id", "desc")
     .execute();
+  const rankOf = (tier: number) => search.tiers[tier - 1]?.rank ?? 0;
   return rows.map((row) => ({
     contact: contactOf(row),
-    rank: search.tiers[row.tier - 1]?.rank ?? 0,
+    from: rankOf(row.first_tier),
+    rank: rankOf(row.tier),
     matched: row.matched,
   }));
 }

@@ -25,43 +25,49 @@ export interface SearchRequest {
   /** filterJson's. */
   readonly filter: string;
   readonly most: number;
-  /** The last of the page before. */
-  readonly after: { readonly rank: number; readonly id: string } | undefined;
+  /** The last of the page before; and the best rank of the first page, which says how far to go. */
+  readonly after: (queries.Last & { readonly best: number }) | undefined;
 }
 
 /**
- * The best contacts, at most `most`; the phone numbers (or ends of one) that were taken to be meant; and
- * the last stage that was needed.
+ * The best contacts, at most `most`; the best rank, on whichever page it is; the phone numbers (or ends of
+ * one) that were taken to be meant; and the last stage that was needed.
  * What was typed is looked for as it is; only if that fills no page, as the beginning of something; and
  * only then as a piece of a word or misspelled.
  */
 export async function searchInStages(
   db: Db,
   { tenantId, typed, filter, most, after }: SearchRequest,
-): Promise<{ found: queries.Found[]; phones: string[]; reached: Stage }> {
+): Promise<{
+  found: queries.Found[];
+  best: number | undefined;
+  phones: string[];
+  reached: Stage;
+}> {
   let terms = typed.words.length === 0 ? [] : await queries.findTerms(db, typed.words);
   const phones = typed.phone === null ? [] : await phonesMeant(db, tenantId, typed.phone);
   let beneath: string | null = null;
   const found: queries.Found[] = [];
+  let best = after?.best;
   let reached: Stage = "typed";
   for (const stage of STAGES) {
     if (stage === "loose" && terms.length > 0) terms = await respelled(db, terms);
     const search = searchOf(stage, typed, phones, terms);
     if (search === null) continue;
     reached = stage;
-    if (after === undefined || search.tiers.some(({ rank }) => rank >= after.rank)) {
+    if (after === undefined || search.tiers.some(({ rank }) => rank >= after.from)) {
       const left = most - found.length;
       const request = { filter, search, beneath, fits: fits(terms), most: left, after };
       found.push(...(await queries.searchContacts(db, tenantId, request)));
     }
+    best ??= found.at(0)?.rank;
     if (found.length === most) break;
     // Who types a whole address or number that there is does not mean a similar one; and who types the
     // beginning or the end of one, none that is spelled similarly.
-    const best = found.at(0)?.rank ?? after?.rank;
     if (best === DIRECT || (best === DIRECT_IN_PART && stage === "begun")) break;
     beneath = beneath === null ? search.wanted : `${beneath}|${search.wanted}`;
   }
-  return { found, phones, reached };
+  return { found, best, phones, reached };
 }
 
 function searchOf(
