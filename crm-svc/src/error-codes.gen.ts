@@ -41,6 +41,7 @@ export const ERROR_CODES: readonly ErrorCode[] = [
   {"code":"merge_undone","kind":"wrongState","message":"This merge has been undone already."},
   {"code":"merged_since","kind":"wrongState"},
   {"code":"method_not_allowed","kind":"methodNotAllowed"},
+  {"code":"nameless","kind":"wrongState","message":"The contact would be left without firstName, lastName, email and company: set another of them first."},
   {"code":"no_known_columns","kind":"invalid"},
   {"code":"no_rows","kind":"invalid","message":"The file has headers, and no row below them."},
   {"code":"no_such_route","kind":"notFound"},

@@ -131,7 +131,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "crm.v1.ContactService.RestoreContact": "Brings a deleted contact back. FAILED_PRECONDITION, with the successor's id in google.rpc.ErrorInfo, if it was merged into another.",
   "crm.v1.ContactService.SearchContacts": "The contacts that have all the words of a query, best first. The last letters of each word may be missing, accents and case do not count.",
   "crm.v1.ContactService.SetContactFields": "Puts other such fields in their place.",
-  "crm.v1.ContactService.UndoContactChange": "Takes one change of a contact back. FAILED_PRECONDITION, with the fields in google.rpc.ErrorInfo, if some of what it changed was changed again since.",
+  "crm.v1.ContactService.UndoContactChange": "Takes one change of a contact back. FAILED_PRECONDITION, with the fields in google.rpc.ErrorInfo, if some of what it changed was changed again since; and if the contact would be left without a name.",
   "crm.v1.ContactService.UndoContactMerge": "Parts contacts that were merged. What people have changed since stays, and is reported. FAILED_PRECONDITION if it was undone, or if a later merge, whose id is in google.rpc.ErrorInfo, must be undone first.",
   "crm.v1.ContactService.UndoImport": "Takes back what an import did: contacts that it made are deleted, those that it changed get their former values; those that somebody changed since are kept. FAILED_PRECONDITION unless it has ended. PERMISSION_DENIED if it is somebody else's, unless contacts:delete is for all contacts.",
   "crm.v1.ContactService.UpdateContact": "Changes some fields of a contact. ALREADY_EXISTS, as for CreateContact, if that makes it look like another.",

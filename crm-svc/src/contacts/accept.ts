@@ -66,7 +66,7 @@ function named(values: ContactValues, faults: readonly FieldFault[]): Accepted {
 }
 
 /** Of the whole contact, so it has no path. */
-export const NAMELESS: FieldFault = {
+const NAMELESS: FieldFault = {
   path: "",
   code: "required",
   message: "one at least of firstName, lastName, email and company is needed",

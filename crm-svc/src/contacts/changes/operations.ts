@@ -1,9 +1,8 @@
 import { changedFields } from "@crm/platform/audit";
 import { Failure, notFound } from "@crm/platform/errors";
 import { write } from "../../services.ts";
-import { NAMELESS } from "../accept.ts";
 import * as contacts from "../queries.ts";
-import { goneFailure, reachWith, refuseFaults, refuseForeignOwner } from "../refusals.ts";
+import { goneFailure, reachWith, refuseForeignOwner } from "../refusals.ts";
 import { isNamed } from "../rules.ts";
 import type { ContactValues } from "../schema.ts";
 import { findChange } from "./queries.ts";
@@ -15,7 +14,9 @@ import { undoChangeInput, undone } from "./schema.ts";
  * deletes, a deletion restores; an undo, which is a change too, is taken back likewise. Whatever
  * deletes or restores needs contacts:delete besides.
  *
- * Throws `notFound`, and `wrongState` if the contact is not any more as the change has left it.
+ * Throws `notFound`, and `wrongState` if a field that was edited has got another value since, if the contact
+ * would be left without a name, and if it is deleted, or there, already. A creation is taken back whatever
+ * was changed since.
  */
 export const undoChange = write({
   name: "contacts.undoChange",
@@ -75,7 +76,13 @@ export const undoChange = write({
             { facts: { changedSince } },
           );
         }
-        refuseFaults(isNamed(values) ? [] : [NAMELESS]);
+        if (!isNamed(values)) {
+          throw new Failure(
+            "wrongState",
+            "nameless",
+            "The contact would be left without firstName, lastName, email and company: set another of them first.",
+          );
+        }
         refuseForeignOwner(values, ownerOnly);
         const changed = changedFields<ContactValues>(contact, values);
         if (changed === null) return { output: contact, audit: [] };

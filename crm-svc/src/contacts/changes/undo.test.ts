@@ -142,7 +142,6 @@ await describeForEveryClient(services, (world) => {
     const edit = await newest(id);
     await update(id, { firstName: null });
     const outcome = await undo(id, edit.id);
-    const kind = world.client.kind === "REST" ? "malformed" : "invalid";
-    expectRefusal(world, outcome, { kind, code: "invalid_fields" });
+    expectRefusal(world, outcome, { kind: "wrongState", code: "nameless" });
   });
 });

@@ -1085,7 +1085,7 @@ export const ContactService: GenService<{
   },
   /**
    * Takes one change of a contact back. FAILED_PRECONDITION, with the fields in google.rpc.ErrorInfo,
-   * if some of what it changed was changed again since.
+   * if some of what it changed was changed again since; and if the contact would be left without a name.
    *
    * @generated from rpc crm.v1.ContactService.UndoContactChange
    */
