@@ -148,7 +148,8 @@ export async function updateContacts(
   const assignments = written.map((column) => sql`${sql.ref(column)} = given.${sql.ref(column)}`);
   await sql`
     update crm.contacts as contacts
-    set ${sql.join(assignments)}, version = contacts.version + 1, updated_at = now()
+    set ${sql.join(assignments)}, version = contacts.version + 1,
+        updated_at = greatest(clock_timestamp(), contacts.updated_at)
     from jsonb_populate_recordset(null::crm.contacts, ${rowsJson(contacts)}::jsonb) as given
     where contacts.tenant_id = ${tenantId}::uuid
       and contacts.contact_id = given.contact_id`.execute(db);

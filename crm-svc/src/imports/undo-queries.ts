@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import { rowById } from "../by-id.queries.ts";
+import { touched } from "../contacts/queries.ts";
 import { contactOf, joinedColumns } from "../contacts/rows.ts";
 import type { Contact, ContactValues } from "../contacts/schema.ts";
 import type { DB } from "../tables.gen.ts";
@@ -100,11 +101,7 @@ export async function deleteContacts(
 ): Promise<void> {
   await db
     .updateTable("crm.contacts")
-    .set({
-      deleted_at: sql<Date>`now()`,
-      updated_at: sql<Date>`now()`,
-      version: sql<number>`version + 1`,
-    })
+    .set({ deleted_at: sql<Date>`now()`, ...touched })
     .where("tenant_id", "=", tenantId)
     .where("contact_id", "=", sql<string>`any(${[...ids]}::uuid[])`)
     .execute();
