@@ -7,11 +7,11 @@ import {
   run,
   type TaskList,
 } from "graphile-worker";
-import pg from "pg";
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { Database } from "./database.ts";
 import { type JobLease, openJobLease } from "./job-lease.ts";
+import { JobPool } from "./job-pool.ts";
 import { watchJobQueue } from "./job-queue.ts";
 import { addScheduledJob, type RunnableJob } from "./jobs.ts";
 import type { Metrics } from "./metrics.ts";
@@ -98,7 +98,7 @@ async function serveOnce<Services, Tables>(
     names: jobs.flatMap(({ name, schedule }) => (schedule ? [name, scheduleOf(name)] : [name])),
     onError: (err) => log.warn({ event: "job_queue_not_counted", err }),
   });
-  const pool = new pg.Pool({
+  const pool = new JobPool({
     connectionString: url,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: 5_000,
