@@ -163,7 +163,12 @@ export async function findSuccessorId(
   tenantId: string,
   id: string,
 ): Promise<string | null> {
-  const { rows } = await sql<{ id: string }>`
+  const { rows } = await successorId(tenantId, id).execute(db);
+  return rows[0]?.contact_id ?? null;
+}
+
+function successorId(tenantId: string, id: string) {
+  return sql<{ contact_id: string }>`
     with recursive chain as (
       select contact_id, merged_into from crm.contacts
       where tenant_id = ${tenantId}::uuid and contact_id = ${id}::uuid and merged_into is not null
@@ -172,14 +177,18 @@ export async function findSuccessorId(
       from chain join crm.contacts next
         on next.tenant_id = ${tenantId}::uuid and next.contact_id = chain.merged_into
     )
-    select contact_id as id from chain where merged_into is null`.execute(db);
-  return rows[0]?.id ?? null;
+    select contact_id from chain where merged_into is null`;
 }
 
-/** The contact that answers in place of a merged one, if that is there and within reach. */
+/**
+ * The contact that answers in place of a merged one, if that is there and within reach. In one statement: between
+ * two it may have been merged itself.
+ */
 export async function findSuccessor(db: Db, reach: Reach, id: string): Promise<Contact | null> {
-  const successorId = await findSuccessorId(db, reach.tenantId, id);
-  return successorId === null ? null : findContact(db, reach, successorId);
+  const row = await selectContacts(db, reach)
+    .where("contacts.contact_id", "=", sql<string>`(${successorId(reach.tenantId, id)})`)
+    .executeTakeFirst();
+  return row === undefined ? null : contactOf(row);
 }
 
 /**

@@ -18,7 +18,7 @@ interface Move {
 }
 
 /** A subquery, of which the planner knows no value: else of a tenant that it has not heard of it reads all. */
-function tenantOf({ tenantId }: Move) {
+function tenantOf({ tenantId }: Pick<Move, "tenantId">) {
   return sql`(select ${tenantId}::uuid)`;
 }
 
@@ -45,7 +45,7 @@ export async function moveRows(db: Db, kind: Following, move: Move): Promise<num
 /** What became of rows that are to go back. */
 export interface Returned {
   readonly back: number;
-  /** Those that belong to somebody else by now. */
+  /** Those that belong to somebody else by now, or that the target has made more of. */
   readonly kept: string[];
 }
 
@@ -98,18 +98,17 @@ export async function markScoresStale(
   tenantId: string,
   contactIds: readonly string[],
 ): Promise<void> {
+  const tenant = tenantOf({ tenantId });
   await sql`
     with stale as materialized (
       select lead_id from crm.leads
-      where tenant_id = (select ${tenantId}::uuid) and contact_id = any(${contactIds}::uuid[])
+      where tenant_id = ${tenant} and contact_id = any(${contactIds}::uuid[])
         and is_open and not score_stale
       order by lead_id
       for no key update
     )
     update crm.leads set score_stale = true
-    from stale where leads.tenant_id = (select ${tenantId}::uuid) and leads.lead_id = stale.lead_id`.execute(
-    db,
-  );
+    from stale where leads.tenant_id = ${tenant} and leads.lead_id = stale.lead_id`.execute(db);
 }
 
 /**
