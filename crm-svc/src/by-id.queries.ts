@@ -4,6 +4,14 @@ import type { DB } from "./tables.gen.ts";
 const KEYS = { "crm.contacts": "contact_id", "crm.interactions": "interaction_id" } as const;
 
 /**
+ * The tenant as a subquery, of which the planner knows no value. Else of one that it has not heard of any index
+ * that begins with the tenant is as good as another, and all of its rows are read for each that is looked up.
+ */
+export function unknownTenant(tenantId: string) {
+  return sql`(select ${tenantId}::uuid)`;
+}
+
+/**
  * The tenant's row of a table that has an id of the query that it is joined to. Each by itself: of a tenant
  * that the planner takes to have next to no rows, a plain join would go through all that there are.
  */

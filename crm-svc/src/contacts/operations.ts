@@ -67,8 +67,7 @@ export const getContact = read({
   output: contact,
   async run({ db, actor, ownerOnly }, { id }) {
     const reach = { tenantId: actor.tenantId, ownedBy: ownerOnly };
-    const there =
-      (await queries.findContact(db, reach, id)) ?? (await queries.findSuccessor(db, reach, id));
+    const there = await queries.findContactOrSuccessor(db, reach, id);
     if (there === null) throw notFound("contact");
     return there;
   },

@@ -31,6 +31,7 @@ test("a change is not dated before the one that it follows, though its transacti
   };
   const id = Bun.randomUUIDv7();
   const early = await begin();
+  // Times are kept to the millisecond.
   await Bun.sleep(5);
   const late = await begin();
   const values = await insertContact(late, tenantId, id, newContact({ firstName: "Ada" }, null));

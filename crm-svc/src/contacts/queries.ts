@@ -191,6 +191,15 @@ export async function findSuccessor(db: Db, reach: Reach, id: string): Promise<C
   return row === undefined ? null : contactOf(row);
 }
 
+/** The contact, or the one that it is part of. */
+export async function findContactOrSuccessor(
+  db: Db,
+  reach: Reach,
+  id: string,
+): Promise<Contact | null> {
+  return (await findContact(db, reach, id)) ?? (await findSuccessor(db, reach, id));
+}
+
 /**
  * What any change of a contact or an interaction sets besides. The time is the clock's and not the
  * transaction's, which may have begun before that of the former change: whoever asks for what was changed

@@ -2,7 +2,7 @@ import type { AuditEntry } from "@crm/platform/audit";
 import { notFound } from "@crm/platform/errors";
 import { cutPage } from "@crm/platform/pages";
 import { z } from "zod";
-import { findContact, findSuccessor, lockKeptContacts } from "../contacts/queries.ts";
+import { findContactOrSuccessor, lockKeptContacts } from "../contacts/queries.ts";
 import { goneFailure } from "../contacts/refusals.ts";
 import { read, write } from "../services.ts";
 import { candidatesFor } from "./candidates.ts";
@@ -30,7 +30,7 @@ export const getDuplicates = read({
   async run({ db, actor, ownerOnly }, { id }) {
     const { tenantId } = actor;
     const reach = { tenantId, ownedBy: ownerOnly };
-    const contact = (await findContact(db, reach, id)) ?? (await findSuccessor(db, reach, id));
+    const contact = await findContactOrSuccessor(db, reach, id);
     if (contact === null) throw notFound("contact");
     const dismissed = await queries.findDismissed(db, tenantId, contact.id);
     const likely = (await candidatesFor(db, tenantId, identityOf(contact), contact.id))

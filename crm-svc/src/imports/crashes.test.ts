@@ -3,6 +3,7 @@ import { withClient } from "../../../tools/local/database.ts";
 import { getImport, importContacts } from "../../../tools/testing/api/imports.ts";
 import { http1, restClient } from "../../../tools/testing/clients/rest.ts";
 import { eventually } from "../../../tools/testing/eventually.ts";
+import { crmEnvironment } from "../../../tools/testing/service-environment.ts";
 import { type ServiceProcess, startProcess } from "../../../tools/testing/service-process.ts";
 import { startServices } from "../../../tools/testing/services.ts";
 import { BATCH_ROWS } from "./receive.ts";
@@ -25,11 +26,7 @@ setDefaultTimeout(2 * WITHIN_MS);
 
 async function startCrm(): Promise<ServiceProcess> {
   const service = await startProcess("crm-svc", {
-    NODE_ENV: "test",
-    PORT: "0",
-    DATABASE_URL: services.database.appUrl,
-    USER_SVC_URL: services.userUrl,
-    CURSOR_SECRET: "a secret that is good for tests only",
+    ...crmEnvironment(services.database, services.userUrl),
     GRACE_SECONDS: "0",
   });
   running.push(service);

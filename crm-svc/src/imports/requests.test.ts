@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { withClient } from "../../../tools/local/database.ts";
 import { importContacts, undoImport, watchImport } from "../../../tools/testing/api/imports.ts";
 import { http1, restClient } from "../../../tools/testing/clients/rest.ts";
+import { crmEnvironment } from "../../../tools/testing/service-environment.ts";
 import { startProcess } from "../../../tools/testing/service-process.ts";
 import { startServices } from "../../../tools/testing/services.ts";
 
@@ -35,11 +36,7 @@ test("what imports do bears the id of the request that asked for each, whichever
     imports.push(answer.value.id);
   }
   const service = await startProcess("crm-svc", {
-    NODE_ENV: "test",
-    PORT: "0",
-    DATABASE_URL: services.database.appUrl,
-    USER_SVC_URL: services.userUrl,
-    CURSOR_SECRET: "a secret that is good for tests only",
+    ...crmEnvironment(services.database, services.userUrl),
     GRACE_SECONDS: "0",
   });
   try {

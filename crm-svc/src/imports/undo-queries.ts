@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import { rowById } from "../by-id.queries.ts";
+import { rowById, unknownTenant } from "../by-id.queries.ts";
 import { touched } from "../contacts/queries.ts";
 import { contactOf, joinedColumns } from "../contacts/rows.ts";
 import type { Contact, ContactValues } from "../contacts/schema.ts";
@@ -80,11 +80,9 @@ export async function lockResults(
  * for a lock does not see what the lock's holder has added meanwhile.
  */
 async function findUsed(db: Db, tenantId: string, ids: readonly string[]): Promise<Set<string>> {
-  // Of the tenant the planner is not told the value: one that it takes to have next to nothing would have all of
-  // its rows read for each contact.
   const ofContact = (table: "crm.interactions" | "crm.leads") => sql<boolean>`exists (
     select from ${sql.table(table)} used
-    where used.tenant_id = (select ${tenantId}::uuid) and used.contact_id = given.contact_id
+    where used.tenant_id = ${unknownTenant(tenantId)} and used.contact_id = given.contact_id
       and used.deleted_at is null
     -- Else all that are used would be read for each batch.
     offset 0)`;

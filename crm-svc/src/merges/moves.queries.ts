@@ -1,4 +1,5 @@
 import { type Expression, type Kysely, sql } from "kysely";
+import { unknownTenant } from "../by-id.queries.ts";
 import type { DB } from "../tables.gen.ts";
 
 type Db = Kysely<DB>;
@@ -17,24 +18,19 @@ interface Move {
   readonly targetId: string;
 }
 
-/** A subquery, of which the planner knows no value: else of a tenant that it has not heard of it reads all. */
-function tenantOf({ tenantId }: Pick<Move, "tenantId">) {
-  return sql`(select ${tenantId}::uuid)`;
-}
-
 /** Gives all that belongs to the sources, deleted or not, to the target. Returns how many rows. */
 export async function moveRows(db: Db, kind: Following, move: Move): Promise<number> {
   const { table, id } = FOLLOWING[kind];
   const { numAffectedRows } = await sql`
     with former as materialized (
       select ${sql.ref(id)} as id, contact_id from ${sql.table(table)}
-      where tenant_id = ${tenantOf(move)} and contact_id = any(${move.sourceIds}::uuid[])
+      where tenant_id = ${unknownTenant(move.tenantId)} and contact_id = any(${move.sourceIds}::uuid[])
       order by id
       for update
     ), moved as (
       update ${sql.table(table)} as row
       set contact_id = ${move.targetId}::uuid, version = row.version + 1, updated_at = now()
-      from former where row.tenant_id = ${tenantOf(move)} and row.${sql.ref(id)} = former.id
+      from former where row.tenant_id = ${unknownTenant(move.tenantId)} and row.${sql.ref(id)} = former.id
     )
     insert into crm.merged_rows (tenant_id, merge_id, kind, row_id, former_id)
     select ${move.tenantId}::uuid, ${move.mergeId}::uuid, ${kind}::text, id, contact_id
@@ -58,12 +54,12 @@ export async function returnRows(db: Db, kind: Following, move: Move): Promise<R
   const { rows } = await sql<{ row_id: string; back: boolean }>`
     with moved as materialized (
       select row_id, former_id from crm.merged_rows
-      where tenant_id = ${tenantOf(move)} and merge_id = ${move.mergeId}::uuid and kind = ${kind}::text
+      where tenant_id = ${unknownTenant(move.tenantId)} and merge_id = ${move.mergeId}::uuid and kind = ${kind}::text
     ), back as (
       update ${sql.table(table)} as row
       set contact_id = moved.former_id, version = row.version + 1, updated_at = now()
       from moved
-      where row.tenant_id = ${tenantOf(move)} and row.${sql.ref(id)} = moved.row_id
+      where row.tenant_id = ${unknownTenant(move.tenantId)} and row.${sql.ref(id)} = moved.row_id
         and row.contact_id = ${move.targetId}::uuid
         and ${kind === "lead" ? sql`not exists (${customerMadeSince(move)})` : sql`true`}
       returning moved.row_id
@@ -98,7 +94,7 @@ export async function markScoresStale(
   tenantId: string,
   contactIds: readonly string[],
 ): Promise<void> {
-  const tenant = tenantOf({ tenantId });
+  const tenant = unknownTenant(tenantId);
   await sql`
     with stale as materialized (
       select lead_id from crm.leads

@@ -4,12 +4,7 @@ import { cutPage } from "@crm/platform/pages";
 import { z } from "zod";
 import { findContactSettings } from "../contact-fields/queries.ts";
 import type { ContactField } from "../contact-fields/schema.ts";
-import {
-  findContact,
-  findSuccessorId,
-  lockKeptContacts,
-  updateContact,
-} from "../contacts/queries.ts";
+import { findContactOrSuccessor, lockKeptContacts, updateContact } from "../contacts/queries.ts";
 import { goneFailure } from "../contacts/refusals.ts";
 import type { Contact } from "../contacts/schema.ts";
 import { read, write } from "../services.ts";
@@ -218,8 +213,7 @@ export const listMerges = read({
     const { tenantId } = actor;
     const reach = { tenantId, ownedBy: ownerOnly };
     // Of a contact that is part of another, whoever may read that one.
-    const readableId = (await findSuccessorId(db, tenantId, id)) ?? id;
-    if ((await findContact(db, reach, readableId)) === null) throw notFound("contact");
+    if ((await findContactOrSuccessor(db, reach, id)) === null) throw notFound("contact");
     const list = ["contacts.merges", reach, id];
     const position = cursors.open(list, cursor, mergePosition);
     const rows = await queries.listMerges(db, tenantId, id, limit, position?.[0]);
