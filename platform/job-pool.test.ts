@@ -19,5 +19,12 @@ test("a connection that is released twice is there for the next, once", async ()
   expect((await pool.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
   expect(pool).toMatchObject({ totalCount: 1, idleCount: 1 });
   await pool.end();
+  // As graphile-worker asks that has meant to try again.
+  const { promise: refused, resolve: tell } = Promise.withResolvers<unknown>();
+  pool.connect((error, _client, release?: () => void) => {
+    release?.();
+    tell(error);
+  });
+  expect(await refused).toBeInstanceOf(Error);
   await database.drop();
 });

@@ -12,6 +12,8 @@ export class JobPool extends pg.Pool {
   override connect(connected?: Connected): Promise<pg.PoolClient> | undefined {
     if (connected === undefined) return super.connect();
     super.connect((error, client, release) => {
+      // Nothing to release; a pool that has ended gives no way to, either.
+      if (client === undefined) return connected(error, client, release);
       let released = false;
       connected(error, client, (reason?: Error | boolean) => {
         if (!released) release(reason);
